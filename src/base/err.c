@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An error is one line, whatever bytes the names in it have. */
+static void neutralise(char *text)
+{
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 0x20 || c == 0x7f)
+			*text = '?';
+	}
+}
+
+int err_set(struct cloche_err *err, int code, const char *format, ...)
+{
+	va_list list;
+
+	if (code >= 0)
+		code = -EIO;
+	if (err == NULL)
+		return code;
+	err->code = code;
+	va_start(list, format);
+	(void)vsnprintf(err->text, sizeof(err->text), format, list); /* Cut if long. */
+	va_end(list);
+	neutralise(err->text);
+	return code;
+}
+
+int err_wrap(struct cloche_err *err, int code, const char *format, ...)
+{
+	char head[ERR_TEXT_SIZE];
+	char tail[ERR_TEXT_SIZE];
+	va_list list;
+
+	if (code >= 0)
+		code = -EIO;
+	if (err == NULL)
+		return code;
+	va_start(list, format);
+	(void)vsnprintf(head, sizeof(head), format, list);
+	va_end(list);
+	memcpy(tail, err->text, sizeof(tail));
+	err->code = code;
+	if (tail[0] == '\0')
+		(void)snprintf(tail, sizeof(tail), "%s", errno_text(code));
+	int used = snprintf(err->text, sizeof(err->text), "%s: ", head);
+	if (used > 0 && (size_t)used < sizeof(err->text))
+		(void)snprintf(err->text + used, sizeof(err->text) - (size_t)used, "%s", tail);
+	neutralise(err->text);
+	return code;
+}
+
+const char *errno_text(int code)
+{
+	const char *text = strerrordesc_np(code < 0 ? -code : code);
+
+	return text != NULL ? text : "Unknown error";
+}
+
+const char *errno_name(int code)
+{
+	const char *name = strerrorname_np(code < 0 ? -code : code);
+
+	return name != NULL ? name : "E?";
+}
+
+int errno_parse(const char *text)
+{
+	char *end;
+	long number = strtol(text, &end, 10);
+
+	if (end != text && *end == '\0')
+		return number > 0 && number < 4096 ? (int)number : -EINVAL;
+	for (int i = 1; i < 200; i++) {
+		const char *name = strerrorname_np(i);
+
+		if (name != NULL && strcmp(name, text) == 0)
+			return i;
+	}
+	return -EINVAL;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/command.h"
+#include "sys/sys.h"
+
+#include <string.h>
+
+const struct command *const commands[] = {
+	&cmd_run, &cmd_explain, &cmd_doctor, &cmd_help, &cmd_version, NULL,
+};
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; commands[i] != NULL; i++) {
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	}
+	return NULL;
+}
+
+static void print_overview(FILE *to)
+{
+	(void)fprintf(to,
+		      "usage: cloche COMMAND ...\n\n"
+		      "Runs untrusted programs over the real system without letting them out.\n\n");
+	for (size_t i = 0; commands[i] != NULL; i++)
+		(void)fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+	(void)fprintf(
+		to, "\n'cloche help COMMAND' tells more; 'cloche run -- PROGRAM' is the start.\n");
+}
+
+static int help(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2) {
+		print_overview(stdout);
+		return 0;
+	}
+	command = find(argv[1]);
+	if (command == NULL) {
+		(void)fprintf(stderr, "cloche: there is no command '%s'; see 'cloche help'\n",
+			      argv[1]);
+		return 2;
+	}
+	(void)printf("cloche %s: %s\n\n", command->name, command->summary);
+	print_usage(command, stdout);
+	return 0;
+}
+
+static int version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	(void)printf("cloche %s\n", CLOCHE_VERSION);
+	return 0;
+}
+
+const struct command cmd_help = {
+	.name = "help",
+	.arguments = "[COMMAND]",
+	.summary = "tell what there is",
+	.run = help,
+};
+
+const struct command cmd_version = {
+	.name = "version",
+	.arguments = "",
+	.summary = "print the version",
+	.run = version,
+};
+
+char **process_argv;
+
+/* A caller may have closed them (daemons do); what is opened next must not take their place. */
+static void open_streams(void)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		if (SYS_RESULT(fcntl(fd, F_GETFD)) == -EBADF)
+			(void)SYS_RESULT(open("/dev/null", O_RDWR)); /* The lowest one: this. */
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+	const char *name = argc > 1 ? argv[1] : "";
+
+	process_argv = argv;
+	open_streams();
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	if (strcmp(name, "--version") == 0)
+		name = "version";
+	if (*name == '\0') {
+		print_overview(stderr);
+		return 2;
+	}
+	command = find(name);
+	if (command == NULL) {
+		(void)fprintf(stderr, "cloche: there is no command '%s'; see 'cloche help'\n",
+			      name);
+		return 2;
+	}
+	return command->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/own.h"
+#include "cli/command.h"
+#include "world/identity.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OPTIONS_MAX 40
+#define EXIT_USAGE  2
+
+/* getopt_long gives this plus the row's index for options without a letter. */
+#define LONG_ONLY 256
+
+void print_error(const struct cloche_err *err)
+{
+	(void)fprintf(stderr, "cloche: %s\n", err->text);
+}
+
+void print_usage(const struct command *command, FILE *to)
+{
+	(void)fprintf(to, "usage: cloche %s%s %s\n", command->name,
+		      command->options != NULL ? " [OPTIONS]" : "", command->arguments);
+	for (const struct option_row *row = command->options; row != NULL && row->name != NULL;
+	     row++) {
+		char left[64];
+		char letter[8] = "    ";
+
+		if (row->letter != 0)
+			(void)snprintf(letter, sizeof(letter), "-%c, ", row->letter);
+		(void)snprintf(left, sizeof(left), "%s--%s%s%s", letter, row->name,
+			       row->argument != NULL ? " " : "",
+			       row->argument != NULL ? row->argument : "");
+		(void)fprintf(to, "  %-28s %s\n", left, row->help);
+	}
+}
+
+void policy_context_here(struct policy_context *context)
+{
+	static struct identity caller;
+	static char *cwd;
+	static char *home;
+	struct cloche_err err = {0};
+
+	(void)identity_resolve(&caller, NULL, &err); /* Without a user name it cannot fail. */
+	/* Rules are about real paths: a home behind a symlink would be seen through the other name.
+	 */
+	free(home);
+	home = realpath(caller.caller_home, NULL);
+	free(cwd);
+	cwd = getcwd(NULL, 0);
+	context->home = home != NULL ? home : caller.caller_home;
+	context->cwd = cwd != NULL && cwd[0] == '/' ? cwd : "/";
+}
+
+static int usage_error(const struct command *command)
+{
+	(void)fprintf(stderr, "cloche: see 'cloche help %s'\n", command->name);
+	return EXIT_USAGE;
+}
+
+struct tables {
+	struct option longs[OPTIONS_MAX + 1];
+	char letters[3 * OPTIONS_MAX + 2];
+};
+
+static void make_tables(const struct command *command, struct tables *tables)
+{
+	size_t used = 0;
+
+	*tables = (struct tables){0};
+	/* Options end at the program; a missing argument is told apart from an unknown option. */
+	tables->letters[used++] = '+';
+	tables->letters[used++] = ':';
+	for (int i = 0;
+	     command->options != NULL && command->options[i].name != NULL && i < OPTIONS_MAX; i++) {
+		const struct option_row *row = &command->options[i];
+
+		tables->longs[i] = (struct option){
+			.name = row->name,
+			.has_arg = row->argument != NULL ? required_argument : no_argument,
+			.val = LONG_ONLY + i,
+		};
+		if (row->letter == 0)
+			continue;
+		tables->letters[used++] = row->letter;
+		if (row->argument != NULL)
+			tables->letters[used++] = ':';
+	}
+}
+
+static const struct option_row *row_of(const struct command *command, int found)
+{
+	if (found >= LONG_ONLY)
+		return &command->options[found - LONG_ONLY];
+	for (const struct option_row *row = command->options; row != NULL && row->name != NULL;
+	     row++) {
+		if (row->letter == found)
+			return row;
+	}
+	return NULL;
+}
+
+static int apply(const struct option_row *row, const char *value, struct parsed *parsed,
+		 const struct policy_context *context, struct cloche_err *err)
+{
+	char origin[32];
+	char real[PATH_MAX];
+
+	(void)snprintf(origin, sizeof(origin), "--%s", row->name);
+	switch (row->kind) {
+	case OPTION_PATH:
+		/* ".." behind a symlink is not what its letters say: as the kernel takes it. */
+		if (strstr(value, "/..") != NULL && strchr(value, ':') == NULL &&
+		    realpath(value, real) != NULL && strchr(real, ':') == NULL)
+			value = real;
+		return policy_add_path(parsed->policy, (enum path_class)row->value, value, origin,
+				       context, err);
+	case OPTION_SETTING:
+		return policy_set(parsed->policy, row->name, value, origin, context, err);
+	case OPTION_ENV:
+		return policy_add_env(parsed->policy, value, err);
+	case OPTION_POLICY:
+		return policy_add(parsed->policy, value, context, err);
+	case OPTION_OWN:
+		parsed->values[row->value] = value != NULL ? value : "";
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static bool names_policy(const struct command *command, int argc, char **argv)
+{
+	struct tables tables;
+	bool found = false;
+	int c;
+
+	make_tables(command, &tables);
+	optind = 0;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, tables.letters, tables.longs, NULL)) != -1) {
+		const struct option_row *row = row_of(command, c);
+
+		found |= row != NULL && row->kind == OPTION_POLICY;
+	}
+	return found;
+}
+
+static bool has_policy(const struct command *command)
+{
+	for (const struct option_row *row = command->options; row != NULL && row->name != NULL;
+	     row++) {
+		if (row->kind == OPTION_POLICY)
+			return true;
+	}
+	return false;
+}
+
+int options_parse(const struct command *command, int argc, char **argv, struct parsed *ret_parsed)
+{
+	struct parsed parsed = {0};
+	struct policy_context context;
+	struct cloche_err err = {0};
+	struct tables tables;
+	int status = 0;
+	int c;
+
+	if (has_policy(command)) {
+		policy_context_here(&context);
+		parsed.policy = policy_new();
+		if (parsed.policy == NULL)
+			status = 125;
+		else if (!names_policy(command, argc, argv) &&
+			 policy_add_preset(parsed.policy, "default", &context, &err) < 0)
+			status = 125;
+	}
+	make_tables(command, &tables);
+	optind = 0; /* glibc: start over, also its own state. */
+	opterr = 0;
+	while (status == 0 &&
+	       (c = getopt_long(argc, argv, tables.letters, tables.longs, NULL)) != -1) {
+		const struct option_row *row = row_of(command, c);
+
+		if (c == '?' || c == ':' || row == NULL) {
+			(void)fprintf(stderr, "cloche %s: %s '%s'\n", command->name,
+				      c == ':' ? "a value is missing after" : "there is no option",
+				      argv[optind - 1]);
+			status = usage_error(command);
+		} else if (apply(row, optarg, &parsed, &context, &err) < 0) {
+			status = 125;
+		}
+	}
+	if (status == 125)
+		print_error(&err);
+	if (status != 0) {
+		parsed_done(&parsed);
+		return status;
+	}
+	parsed.rest = argv + optind;
+	*ret_parsed = parsed;
+	return 0;
+}
+
+void parsed_done(struct parsed *parsed)
+{
+	parsed->policy = policy_free(parsed->policy);
+}

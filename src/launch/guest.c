@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The last steps before the program: streams, limits, ids, capabilities, filter, exec. Between the
+ * filter and the exec only calls are made that no plan ever has asked (close, futex) and the exec
+ * itself.
+ */
+#include "base/own.h"
+#include "launch/launch.h"
+#include "sys/sys.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+/* monitor, init and their short-lived helpers count too in an ordinary user's box. */
+#define OWN_TASKS 2
+
+static _Noreturn void give_up(const struct launch *launch, int code, const char *what)
+{
+	struct cloche_err err = {0};
+
+	(void)err_set(&err, code, "%s: %s", what, errno_text(code));
+	fail_to_launcher(launch, &err);
+}
+
+static int set_streams(const struct launch *launch, const struct init_options *options)
+{
+	for (int i = 0; i < 3; i++) {
+		if ((launch->terminal_mask & (1 << i)) == 0)
+			continue;
+		int r = SYS_RESULT(dup2(options->slave_fd, i));
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int set_group(const struct init_options *options)
+{
+	if (options->slave_fd < 0)
+		return SYS_RESULT((int)setsid());
+	int r = SYS_RESULT(setpgid(0, 0));
+	pid_t pid = getpid();
+	sigset_t set;
+
+	if (r < 0)
+		return r;
+	/* From the background this would stop us. */
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTTOU);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	return SYS_RESULT(ioctl(options->slave_fd, TIOCSPGRP, &pid));
+}
+
+/* A lower hard limit of the caller stays. */
+static int lower_limit(int resource, uint64_t value)
+{
+	uint64_t hard = sys_getrlimit_hard(resource);
+
+	if (value > hard)
+		value = hard;
+	return sys_setrlimit(resource, value, value);
+}
+
+/* The first `count` of the processors that the caller may use. */
+static int keep_processors(unsigned count)
+{
+	cpu_set_t have;
+	cpu_set_t want;
+	int r = SYS_RESULT(sched_getaffinity(0, sizeof(have), &have));
+
+	if (r < 0)
+		return r;
+	CPU_ZERO(&want);
+	for (unsigned i = 0; i < CPU_SETSIZE && count > 0; i++) {
+		if (!CPU_ISSET(i, &have))
+			continue;
+		CPU_SET(i, &want);
+		count--;
+	}
+	return SYS_RESULT(sched_setaffinity(0, sizeof(want), &want));
+}
+
+static int set_limits(const struct launch *launch)
+{
+	const struct limits *limits = &launch->policy->limits;
+	int r = 0;
+
+	if (launch->limiter.tasks == LIMIT_RLIMIT)
+		r = lower_limit(RLIMIT_NPROC, limits->tasks + OWN_TASKS);
+	if (r == 0 && launch->limiter.memory == LIMIT_COUNTED) {
+		r = lower_limit(RLIMIT_DATA, limits->memory_bytes);
+		if (r == 0)
+			r = lower_limit(RLIMIT_MEMLOCK, limits->memory_bytes);
+	}
+	/* On a tmpfs its size is the limit. */
+	if (r == 0 && limits->disk_bytes > 0 && launch->storage_fd >= 0)
+		r = lower_limit(RLIMIT_FSIZE, limits->disk_bytes);
+	if (r == 0 && launch->limiter.cpu == LIMIT_AFFINITY)
+		r = keep_processors(limits->cpu_milli / 1000);
+	return r;
+}
+
+static int set_authority(const struct launch *launch)
+{
+	const struct identity *identity = &launch->identity;
+	uint64_t capabilities = identity_capabilities(identity);
+	int r = sys_capbound(capabilities);
+
+	if (r == 0 && identity->rooted) {
+		r = sys_setgroups(identity->group_count, identity->groups);
+		if (r == 0)
+			r = sys_setresgid(identity->gid);
+		if (r == 0)
+			r = sys_setresuid(identity->uid);
+	}
+	if (r == 0)
+		r = sys_capset(capabilities);
+	if (r == 0)
+		r = sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0);
+	/* The monitor takes the listener from this process; nobody else is in the box yet. */
+	return r < 0 ? r : sys_prctl(PR_SET_DUMPABLE, 1, 0, 0);
+}
+
+static void set_cwd(const struct launch *launch)
+{
+	int r = sys_chdir(launch->cwd);
+
+	if (r < 0 && launch->cwd_explicit)
+		give_up(launch, r, launch->cwd);
+	if (r < 0)
+		(void)sys_chdir("/"); /* The root is always there. */
+}
+
+/* No handler of ours is ever set, and what the caller ignores (nohup) stays ignored. */
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void install(struct launch *launch)
+{
+	struct handshake *handshake = launch->handshake;
+	bool killable;
+	int fd = filter_install(&launch->filter, &killable);
+
+	handshake->error = fd;
+	__atomic_store_n(&handshake->listener, fd < 0 ? HANDSHAKE_FAILED : (uint32_t)fd + 1,
+			 __ATOMIC_RELEASE);
+	sys_futex_wake(&handshake->listener);
+	if (fd < 0)
+		_exit(EXIT_OURS); /* The monitor tells the launcher. */
+	while (__atomic_load_n(&handshake->go, __ATOMIC_ACQUIRE) == 0)
+		(void)sys_futex_wait(&handshake->go, 0, -1);
+}
+
+static const char *variable(char *const *environment, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (; *environment != NULL; environment++) {
+		if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
+			return *environment + length + 1;
+	}
+	return NULL;
+}
+
+/* As execvp does, but for scripts without "#!", which a shell would have to be guessed for. */
+static int run(char *const *argv, char *const *environment)
+{
+	const char *path = variable(environment, "PATH");
+	int result = -ENOENT;
+
+	if (argv[0][0] == '\0')
+		return -ENOENT;
+	if (strchr(argv[0], '/') != NULL)
+		return SYS_RESULT(execve(argv[0], argv, environment));
+	if (path == NULL)
+		path = "/usr/local/bin:/usr/bin:/bin";
+	while (path != NULL) {
+		const char *end = strchr(path, ':');
+		int length = end != NULL ? (int)(end - path) : (int)strlen(path);
+		char file[4096];
+
+		if (snprintf(file, sizeof(file), "%.*s%s%s", length, path, length > 0 ? "/" : "",
+			     argv[0]) < (int)sizeof(file)) {
+			/* Looked for first, so that an audit has the program and not every try. */
+			int r = sys_faccessat(AT_FDCWD, file, F_OK);
+
+			if (r != -ENOENT && r != -ENOTDIR)
+				r = SYS_RESULT(execve(file, argv, environment));
+			/* A file that may not be run says more than one that is not there. */
+			if (r != -ENOENT && r != -ENOTDIR && (result == -ENOENT || r != -EACCES))
+				result = r;
+			if (r != -ENOENT && r != -ENOTDIR && r != -EACCES)
+				break;
+		}
+		path = end != NULL ? end + 1 : NULL;
+	}
+	return result;
+}
+
+_Noreturn void guest_process(struct launch *launch, const struct init_options *options, int exec_fd)
+{
+	int r = set_streams(launch, options);
+
+	if (r == 0)
+		r = set_group(options);
+	if (r < 0)
+		give_up(launch, r, "the guest's terminal");
+	r = set_limits(launch);
+	if (r < 0)
+		give_up(launch, r, "the guest's limits");
+	r = set_authority(launch);
+	if (r < 0)
+		give_up(launch, r, "the guest's user");
+	set_cwd(launch);
+	(void)umask(launch->umask);
+	reset_signals();
+	r = sys_send_fd(options->setup_fd, "", 1, -1);
+	if (r < 0)
+		_exit(EXIT_OURS); /* The monitor is gone, and so are we. */
+	install(launch);
+	int error = -run(launch->options->argv, launch->environment);
+	(void)sys_write_all(exec_fd, &error, sizeof(error)); /* Init reads it. */
+	_exit(error == ENOENT ? EXIT_NO_FILE : EXIT_NOT_EXEC);
+}

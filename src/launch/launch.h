@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Runs a program in a box: builds the box with the caller's authority, starts monitor, init and
+ * guest, relays the terminal and signals, enforces wall time, cleans up.
+ *
+ *     launcher ── the caller's process
+ *        └ monitor ── pid 1 of a PID namespace of its own; the box's mount, IPC, UTS, network
+ *             └ init ── pid 1 of the box's PID namespace
+ *                  └ guest ...
+ *
+ * The kernel ends a PID namespace when its pid 1 dies, so the monitor's death is everybody's; the
+ * monitor dies with the launcher (PR_SET_PDEATHSIG, and the socket's end).
+ */
+#ifndef CLOCHE_LAUNCH_LAUNCH_H
+#define CLOCHE_LAUNCH_LAUNCH_H
+
+#include "base/err.h"
+#include "guard/filter.h"
+#include "launch/message.h"
+#include "launch/report.h"
+#include "policy/plan.h"
+#include "policy/policy.h"
+#include "world/build.h"
+#include "world/identity.h"
+#include "world/limits.h"
+#include "world/rootplan.h"
+
+#include <stdbool.h>
+
+#define EXIT_WALL     124
+#define EXIT_OURS     125
+#define EXIT_NOT_EXEC 126
+#define EXIT_NO_FILE  127
+
+struct launch_options {
+	const struct policy *policy;
+	char *const *argv;	   /* of the guest; NULL-terminated */
+	char *const *process_argv; /* of this process, wiped in the box's; NULL-terminated */
+	const char *box_name;	   /* NULL: throw-away */
+	const char *report_path;   /* NULL: none */
+};
+
+/* Everything that the processes of a start share; they are forks of each other. */
+struct launch {
+	const struct launch_options *options;
+	const struct policy *policy;
+	struct identity identity;
+	struct root_plan root;
+	struct plan plan;
+	struct filter filter;
+	struct limiter limiter;
+	struct report report;
+	char **environment; /* owned: the guest's */
+	char **passed;	    /* owned: what of the caller's it is made of */
+	char *variables[3]; /* owned: entries of it that are made here */
+	char *cwd;	    /* owned: where the guest starts */
+	bool cwd_explicit;
+	int box_fd;	    /* owned: a kept box's directory, locked; or -1 */
+	int storage_fd;	    /* owned: where layers go, or -1: a tmpfs */
+	char *storage_path; /* owned: of a throw-away directory, removed at the end; or NULL */
+	int userns_fd;	    /* owned; rooted only */
+	int terminal_mask;  /* bit n: descriptor n is a terminal */
+	int link_fd;	    /* owned: this side's end of the socket */
+	struct handshake *handshake; /* shared mapping */
+	mode_t umask;
+};
+
+/* The exit status for the shell, or a negative errno with err set (then nothing ran). */
+int launch_run(const struct launch_options *options, struct cloche_err *err);
+
+/* In the child that becomes the monitor. Does not return. */
+_Noreturn void monitor_process(struct launch *launch);
+
+/* In the child of the monitor that becomes pid 1 of the box. Does not return. */
+struct init_options {
+	int root_fd;
+	int slave_fd; /* of the terminal, or -1 */
+	int setup_fd; /* the guest says hello to the monitor here */
+};
+_Noreturn void init_process(struct launch *launch, const struct init_options *options);
+
+/* In the child of init that becomes the guest. Does not return; exec_fd takes an errno. */
+_Noreturn void guest_process(struct launch *launch, const struct init_options *options,
+			     int exec_fd);
+
+/* Wipes the caller's variables and the command line from a process of the box. */
+void launch_forget_caller(const struct launch *launch);
+
+/* Tells the launcher that the box cannot be, and ends the process. */
+_Noreturn void fail_to_launcher(const struct launch *launch, const struct cloche_err *err);
+
+#endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launch/loop.h"
+
+#include "base/own.h"
+#include "box/store.h"
+#include "launch/terminal.h"
+#include "sys/sys.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/statvfs.h>
+
+#define DISK_INTERVAL_MS 100
+
+struct loop {
+	struct launch *launch;
+	struct terminal terminal;
+	struct cloche_err *err;
+	int monitor_fd;
+	int signal_fd;
+	uint64_t start_ms;
+	uint64_t next_disk_ms;
+	uint64_t disk_used; /* of the box when it was last counted */
+	uint64_t disk_free; /* of the file system then */
+	int exec_error;	    /* positive errno */
+	int failure;	    /* negative errno; err is set */
+	bool exited;
+	int wait_status;
+	bool needs_storage;
+	bool killed; /* by us */
+};
+
+static const int passed_signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,  SIGUSR1, SIGUSR2,
+				     SIGCHLD, SIGALRM, SIGCONT, SIGWINCH, SIGTSTP};
+
+static void signal_set(sigset_t *set)
+{
+	(void)sigemptyset(set);
+	for (size_t i = 0; i < ARRAY_LENGTH(passed_signals); i++)
+		(void)sigaddset(set, passed_signals[i]);
+}
+
+static void kill_box(struct loop *loop, enum run_end end)
+{
+	if (loop->launch->report.end == END_NONE)
+		loop->launch->report.end = end;
+	loop->killed = true;
+	(void)sys_pidfd_send_signal(loop->monitor_fd, SIGKILL); /* Gone already: as good. */
+}
+
+static void send_signal(const struct loop *loop, int signal, bool group)
+{
+	const struct message message = {
+		.kind = MESSAGE_SIGNAL,
+		.value = signal,
+		.group = group ? 1 : 0,
+	};
+
+	(void)sys_send_fd(loop->launch->link_fd, &message, sizeof(message),
+			  -1); /* It may have ended. */
+}
+
+/* The guest was stopped: so are we, with the caller's terminal as it was. */
+static void stop_with_guest(struct loop *loop)
+{
+	if (loop->launch->terminal_mask == 0)
+		return;
+	terminal_restore(&loop->terminal);
+	(void)sys_kill(getpid(), SIGSTOP);
+	terminal_resize(&loop->terminal);
+	terminal_raw(&loop->terminal);
+	send_signal(loop, SIGCONT, true);
+}
+
+static void take_signal(struct loop *loop)
+{
+	struct signalfd_siginfo info;
+
+	if (sys_read_full(loop->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	int signal = (int)info.ssi_signo;
+	if (signal == SIGCHLD)
+		return; /* Only to be awake: see reap_holder. */
+	if (signal == SIGWINCH) {
+		terminal_resize(&loop->terminal);
+		return;
+	}
+	if (signal == SIGCONT) {
+		terminal_resize(&loop->terminal);
+		terminal_raw(&loop->terminal);
+	}
+	if (signal == SIGTSTP && loop->launch->terminal_mask != 0) {
+		send_signal(loop, SIGTSTP, true);
+		return;
+	}
+	/* From the keyboard a signal is for everything in the foreground. */
+	bool keyboard = info.ssi_code == SI_KERNEL;
+	send_signal(loop, signal, keyboard || signal == SIGCONT || signal == SIGTSTP);
+	if (signal == SIGTSTP)
+		(void)sys_kill(getpid(), SIGSTOP);
+}
+
+static void take_hello(struct loop *loop, pid_t init)
+{
+	const struct message go = {.kind = MESSAGE_GO};
+	int r = limiter_attach(&loop->launch->limiter, init, loop->err);
+
+	if (r < 0) {
+		loop->failure = r;
+		kill_box(loop, END_NOT_STARTED);
+		return;
+	}
+	(void)sys_send_fd(loop->launch->link_fd, &go, sizeof(go),
+			  -1); /* It ended: seen elsewhere. */
+}
+
+static void take_exited(struct loop *loop, const struct message *message)
+{
+	struct report *report = &loop->launch->report;
+
+	loop->exited = true;
+	loop->wait_status = message->value;
+	report->user_us = message->user_us;
+	report->system_us = message->system_us;
+	report->peak_kb = message->peak_kb;
+}
+
+/* A message from the box; false at its end. */
+static bool take_message(struct loop *loop)
+{
+	union {
+		uint32_t kind;
+		struct message message;
+		struct audit_record record;
+	} in;
+	int fd = -1;
+	pid_t pid = 0;
+	ssize_t n = sys_recv_fd(loop->launch->link_fd, &in, sizeof(in), &fd, &pid);
+	_own_(closep) int owned_fd = fd;
+
+	if (n < (ssize_t)sizeof(in.kind))
+		return false;
+	if (in.kind < MESSAGE_HELLO) {
+		report_take(&loop->launch->report, &in.record, (size_t)n);
+		return true;
+	}
+	if (n != sizeof(in.message))
+		return true;
+	switch (in.kind) {
+	case MESSAGE_HELLO:
+		take_hello(loop, pid);
+		break;
+	case MESSAGE_TERMINAL:
+		if (owned_fd >= 0 && loop->terminal.master_fd < 0)
+			terminal_start(&loop->terminal, TAKE_FD(&owned_fd));
+		break;
+	case MESSAGE_STOPPED:
+		stop_with_guest(loop);
+		break;
+	case MESSAGE_EXEC_FAILED:
+		loop->exec_error = in.message.value;
+		break;
+	case MESSAGE_EXITED:
+		take_exited(loop, &in.message);
+		break;
+	case MESSAGE_FAILED:
+		in.message.text[sizeof(in.message.text) - 1] = '\0';
+		if (loop->failure == 0)
+			loop->failure = err_set(loop->err, in.message.value, "%s", in.message.text);
+		kill_box(loop, END_NOT_STARTED);
+		break;
+	case MESSAGE_NEEDS_STORAGE:
+		loop->needs_storage = true;
+		break;
+	default:
+		break;
+	}
+	return true;
+}
+
+static bool disk_is_limited(const struct loop *loop)
+{
+	return loop->launch->storage_fd >= 0 && loop->launch->policy->limits.disk_bytes > 0;
+}
+
+static uint64_t disk_free(int fd)
+{
+	struct statvfs st;
+
+	return SYS_RESULT(fstatvfs(fd, &st)) < 0 ? 0 : (uint64_t)st.f_bfree * st.f_frsize;
+}
+
+/* The box cannot have grown by more than the file system's free space has shrunk (others that free
+ * space meanwhile make this late, never wrong for long: it is counted again now and then). */
+static void check_disk(struct loop *loop)
+{
+	int fd = loop->launch->storage_fd;
+	uint64_t limit = loop->launch->policy->limits.disk_bytes;
+	uint64_t now_free = disk_free(fd);
+	uint64_t growth = loop->disk_free > now_free ? loop->disk_free - now_free : 0;
+	bool complete = true;
+
+	loop->next_disk_ms = sys_now_ms() + DISK_INTERVAL_MS;
+	if (loop->disk_used + growth <= limit && loop->disk_free != 0 && growth < limit / 8)
+		return;
+	uint64_t used = store_usage(fd, &complete);
+	/* A directory that we may not read hides what is in it: the worst is assumed. */
+	if (!complete && used < loop->disk_used + growth)
+		used = loop->disk_used + growth;
+	loop->disk_used = used;
+	loop->disk_free = now_free;
+	if (used > limit)
+		kill_box(loop, END_DISK);
+}
+
+static int timeout_ms(const struct loop *loop)
+{
+	uint64_t now = sys_now_ms();
+	uint64_t wall = loop->launch->policy->limits.wall_ms;
+	uint64_t next = UINT64_MAX;
+
+	if (loop->killed)
+		return -1;
+	if (wall > 0)
+		next = loop->start_ms + wall;
+	if (disk_is_limited(loop) && loop->next_disk_ms < next)
+		next = loop->next_disk_ms;
+	if (next == UINT64_MAX)
+		return -1;
+	if (next <= now)
+		return 0;
+	return next - now > 3600000 ? 3600000 : (int)(next - now);
+}
+
+static void check_time(struct loop *loop)
+{
+	uint64_t now = sys_now_ms();
+	uint64_t wall = loop->launch->policy->limits.wall_ms;
+
+	if (loop->killed)
+		return;
+	if (wall > 0 && now - loop->start_ms >= wall)
+		kill_box(loop, END_WALL);
+	else if (disk_is_limited(loop) && now >= loop->next_disk_ms)
+		check_disk(loop);
+}
+
+/* The child that held the user namespace is dead soon after the start. */
+static void reap_holder(struct launch *launch)
+{
+	if (launch->identity.holder > 0 &&
+	    sys_wait4(launch->identity.holder, NULL, WNOHANG, NULL) != 0)
+		launch->identity.holder = 0;
+}
+
+static void serve(struct loop *loop)
+{
+	enum { LINK, SIGNALS, MONITOR, TERMINAL, COUNT = TERMINAL + 3 };
+	struct pollfd fds[COUNT] = {
+		[LINK] = {.fd = loop->launch->link_fd, .events = POLLIN},
+		[SIGNALS] = {.fd = loop->signal_fd, .events = POLLIN},
+		[MONITOR] = {.fd = loop->monitor_fd, .events = POLLIN},
+	};
+
+	for (;;) {
+		reap_holder(loop->launch);
+		terminal_poll(&loop->terminal, fds + TERMINAL);
+		int r = sys_poll(fds, COUNT, timeout_ms(loop));
+		check_time(loop);
+		if (r <= 0)
+			continue;
+		if (fds[SIGNALS].revents != 0)
+			take_signal(loop);
+		terminal_relay(&loop->terminal, fds + TERMINAL);
+		if (fds[LINK].revents != 0 && !take_message(loop))
+			fds[LINK].fd = -1;
+		if (fds[MONITOR].revents != 0 && fds[LINK].fd < 0)
+			return; /* Dead, and all it said was heard. */
+	}
+}
+
+/* How the run ended, as the shell's status. */
+static int result(struct loop *loop)
+{
+	struct report *report = &loop->launch->report;
+
+	if (loop->failure < 0)
+		return loop->failure;
+	if (report->end == END_WALL)
+		return EXIT_WALL;
+	report->memory_hit =
+		report->end == END_MEMORY || limiter_memory_hit(&loop->launch->limiter);
+	if (report->end == END_NONE && report->memory_hit &&
+	    (!loop->exited || WIFSIGNALED(loop->wait_status)))
+		report->end = END_MEMORY;
+	if (report->end == END_MEMORY || report->end == END_DISK) {
+		report->code = SIGKILL;
+		return 128 + SIGKILL;
+	}
+	if (loop->exec_error != 0) {
+		report->end = END_NOT_STARTED;
+		(void)err_set(loop->err, -loop->exec_error, "%s: %s",
+			      loop->launch->options->argv[0], errno_text(loop->exec_error));
+		return loop->exec_error == ENOENT || loop->exec_error == ENOTDIR ? EXIT_NO_FILE
+										 : EXIT_NOT_EXEC;
+	}
+	if (!loop->exited) {
+		report->end = END_KILLED;
+		(void)err_set(loop->err, -EIO, "the box was ended from outside (its monitor died)");
+		return EXIT_OURS;
+	}
+	if (WIFSIGNALED(loop->wait_status)) {
+		report->end = END_SIGNALLED;
+		report->code = WTERMSIG(loop->wait_status);
+		return 128 + report->code;
+	}
+	report->end = END_EXITED;
+	report->code = WEXITSTATUS(loop->wait_status);
+	return report->code;
+}
+
+int loop_run(struct launch *launch, pid_t monitor, int take_pid_fd, bool *ret_needs_storage,
+	     struct cloche_err *err)
+{
+	struct loop loop = {
+		.launch = launch,
+		.err = err,
+		.monitor_fd = take_pid_fd,
+		.signal_fd = -1,
+		.start_ms = sys_now_ms(),
+	};
+	sigset_t set;
+	sigset_t saved;
+
+	signal_set(&set);
+	(void)sigprocmask(SIG_BLOCK, &set, &saved);
+	loop.signal_fd = SYS_RESULT(signalfd(-1, &set, SFD_CLOEXEC));
+	terminal_init(&loop.terminal, launch->terminal_mask);
+	if (loop.signal_fd < 0) {
+		loop.failure = err_set(err, loop.signal_fd, "cannot wait for signals");
+		kill_box(&loop, END_NOT_STARTED);
+	}
+	serve(&loop);
+	terminal_drain(&loop.terminal);
+	terminal_restore(&loop.terminal);
+	(void)sys_wait4(monitor, NULL, 0, NULL);
+	launch->report.wall_ms = sys_now_ms() - loop.start_ms;
+	(void)close(loop.monitor_fd);
+	close_fd(&loop.signal_fd);
+	(void)sigprocmask(SIG_SETMASK, &saved, NULL);
+	*ret_needs_storage = loop.needs_storage && loop.failure == 0;
+	return result(&loop);
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The start of the monitor: it builds the world while it still has the authority to, gives it up,
+ * takes the listener from the guest and serves.
+ */
+#include "base/own.h"
+#include "launch/launch.h"
+#include "monitor/monitor.h"
+#include "sys/sys.h"
+
+#include <net/if.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+extern char **environ;
+
+_Noreturn void fail_to_launcher(const struct launch *launch, const struct cloche_err *err)
+{
+	struct message message = {.kind = MESSAGE_FAILED, .value = err->code};
+
+	(void)snprintf(message.text, sizeof(message.text), "%s", err->text);
+	(void)sys_send_fd(launch->link_fd, &message, sizeof(message),
+			  -1); /* Nobody else to tell. */
+	_exit(EXIT_OURS);
+}
+
+/* The caller's variables may be secrets, and this process is a copy of the caller's. The command
+ * line is for all in the box to see (ps). */
+void launch_forget_caller(const struct launch *launch)
+{
+	char *const *argv = launch->options->process_argv;
+	static const char name[] = "init";
+
+	for (size_t i = 1; argv[0] != NULL && argv[i] != NULL; i++)
+		explicit_bzero(argv[i], strlen(argv[i]));
+	if (argv[0] != NULL && strlen(argv[0]) >= sizeof(name) - 1) {
+		explicit_bzero(argv[0], strlen(argv[0]));
+		memcpy(argv[0], name, sizeof(name) - 1);
+	}
+	for (char **entry = environ; entry != NULL && *entry != NULL; entry++)
+		explicit_bzero(*entry, strlen(*entry));
+	environ = NULL;
+}
+
+static int raise_loopback(struct cloche_err *err)
+{
+	struct ifreq request = {.ifr_name = "lo"};
+	_own_(closep) int fd = SYS_RESULT(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+
+	if (fd < 0)
+		return err_set(err, fd, "no sockets for the box's loopback: %s", errno_text(fd));
+	request.ifr_flags = IFF_UP | IFF_RUNNING;
+	int r = SYS_RESULT(ioctl(fd, SIOCSIFFLAGS, &request));
+	return r < 0 ? err_set(err, r, "cannot raise the box's loopback: %s", errno_text(r)) : 0;
+}
+
+/* A daemon of the box's root may serve port 80 of its own network. */
+static void open_low_ports(void)
+{
+	/* Not every kernel has it; then such a port is refused. */
+	(void)sys_write_file(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+}
+
+static int prepare(struct launch *launch, struct built_world *world, struct cloche_err *err)
+{
+	const char *hostname = launch->policy->hostname != NULL ? launch->policy->hostname : "box";
+	bool needs_storage = false;
+	int r = launch->identity.rooted ? 0 : identity_map_self(&launch->identity, err);
+
+	if (r < 0)
+		return r;
+	r = SYS_RESULT(sethostname(hostname, strlen(hostname)));
+	if (r < 0)
+		return err_set(err, r, "hostname '%s': %s", hostname, errno_text(r));
+	if (launch->policy->net == NET_OWN) {
+		r = raise_loopback(err);
+		if (r < 0)
+			return r;
+		open_low_ports();
+	}
+	const struct limits *limits = &launch->policy->limits;
+	uint64_t memory = limits->memory_bytes;
+	uint64_t disk = limits->disk_bytes;
+	const struct build_options options = {
+		.plan = &launch->root,
+		.storage_fd = launch->storage_fd,
+		/* What lies in memory is under both limits. */
+		.disk_bytes = disk == 0 || (memory > 0 && memory < disk) ? memory : disk,
+		.shm_bytes = memory == 0 || (disk > 0 && disk < memory) ? disk : memory,
+		.rooted = launch->identity.rooted,
+		.userns_fd = launch->userns_fd,
+		.id_base = launch->identity.id_base,
+		.terminal = launch->terminal_mask != 0,
+	};
+	r = world_build(&options, world, &needs_storage, err);
+	if (needs_storage) {
+		struct message message = {.kind = MESSAGE_NEEDS_STORAGE};
+
+		(void)sys_send_fd(launch->link_fd, &message, sizeof(message), -1);
+		_exit(0);
+	}
+	return r;
+}
+
+/* Waits for a word of the handshake; fails when init dies meanwhile. */
+static int wait_word(const uint32_t *word, int init_fd)
+{
+	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0) {
+		struct pollfd poll_fd = {.fd = init_fd, .events = POLLIN};
+
+		if (sys_futex_wait(word, 0, 100) == -ETIMEDOUT && sys_poll(&poll_fd, 1, 0) > 0)
+			return -ESRCH;
+	}
+	return 0;
+}
+
+static void set_word(uint32_t *word, uint32_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELEASE);
+	sys_futex_wake(word);
+}
+
+/* The box's ids in the box's user namespace, and nothing of the host's. */
+static int become_box(const struct launch *launch)
+{
+	int r = 0;
+
+	if (launch->identity.rooted) {
+		r = sys_setns(launch->userns_fd, CLONE_NEWUSER);
+		if (r == 0)
+			r = sys_setgroups(0, NULL);
+		if (r == 0)
+			r = sys_setresgid(0);
+		if (r == 0)
+			r = sys_setresuid(0);
+	}
+	/* Changing ids forgets it. */
+	return r < 0 ? r : sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+}
+
+/* Descriptors 0 to 2 were the caller's. */
+static void drop_standard_streams(void)
+{
+	_own_(closep) int fd = sys_openat(AT_FDCWD, "/dev/null", O_RDWR);
+
+	for (int i = 0; i < 3; i++) {
+		if (fd < 0 || SYS_RESULT(dup2(fd, i)) < 0)
+			(void)close(i);
+	}
+}
+
+static int take_listener(struct launch *launch, int setup_fd, int init_fd)
+{
+	char byte;
+	pid_t pid = 0;
+	struct handshake *handshake = launch->handshake;
+	ssize_t n = sys_recv_fd(setup_fd, &byte, sizeof(byte), NULL, &pid);
+
+	if (n <= 0 || pid <= 0)
+		return -ESRCH;
+	_own_(closep) int pid_fd = sys_pidfd_open(pid, 0);
+	if (pid_fd < 0)
+		return pid_fd;
+	int r = wait_word(&handshake->listener, init_fd);
+	if (r < 0)
+		return r;
+	if (handshake->listener == HANDSHAKE_FAILED)
+		return handshake->error < 0 ? handshake->error : -EIO;
+	return sys_pidfd_getfd(pid_fd, (int)handshake->listener - 1);
+}
+
+static int start_init(struct launch *launch, const struct built_world *world, int *ret_init_fd,
+		      int *ret_setup_fd, struct cloche_err *err)
+{
+	int setup[2];
+	int one = 1;
+	int r = sys_socketpair(setup);
+
+	if (r == 0)
+		r = SYS_RESULT(setsockopt(setup[0], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)));
+	if (r < 0)
+		return err_set(err, r, "cannot start the box: %s", errno_text(r));
+	int pid = sys_clone(CLONE_NEWPID, ret_init_fd);
+	if (pid == 0) {
+		const struct init_options options = {
+			.root_fd = world->root_fd,
+			.slave_fd = world->slave_fd,
+			.setup_fd = setup[1],
+		};
+
+		(void)close(setup[0]);
+		init_process(launch, &options);
+	}
+	(void)close(setup[1]);
+	*ret_setup_fd = setup[0];
+	return pid < 0 ? err_set(err, pid, "cannot start the box: %s", errno_text(pid)) : 0;
+}
+
+static int enter(struct launch *launch, struct built_world *world, int init_fd,
+		 struct cloche_err *err)
+{
+	int r = wait_word(&launch->handshake->proc_ready, init_fd);
+
+	if (r < 0)
+		_exit(EXIT_OURS); /* Init has told the launcher why. */
+	r = world_enter(world->root_fd, err);
+	if (r < 0)
+		return r;
+	set_word(&launch->handshake->entered, 1);
+	if (world->master_fd >= 0) {
+		struct message message = {.kind = MESSAGE_TERMINAL};
+
+		r = sys_send_fd(launch->link_fd, &message, sizeof(message), world->master_fd);
+		if (r < 0)
+			return err_set(err, r, "cannot hand over the terminal: %s", errno_text(r));
+	}
+	close_fd(&world->master_fd);
+	close_fd(&world->slave_fd);
+	close_fd(&world->root_fd);
+	drop_standard_streams();
+	r = become_box(launch);
+	return r < 0 ? err_set(err, r, "the monitor cannot take the box's ids: %s", errno_text(r))
+		     : 0;
+}
+
+static _Noreturn void serve(struct launch *launch, const struct built_world *world, int listener_fd,
+			    int proc_fd, int init_fd)
+{
+	static struct monitor monitor;
+
+	monitor.plan = &launch->plan;
+	monitor.listener_fd = listener_fd;
+	monitor.proc_fd = proc_fd;
+	monitor.audit_fd = launch->link_fd;
+	monitor.init_pid_fd = init_fd;
+	memcpy(monitor.tmpfs_fds, world->tmpfs_fds, sizeof(monitor.tmpfs_fds));
+	monitor.keep_set_id = launch->root.has_write;
+	monitor.report = launch->plan.options.report_refusals;
+	if (launch->limiter.memory == LIMIT_COUNTED)
+		monitor.memory_bytes = launch->policy->limits.memory_bytes;
+	/* Nothing of the caller's stays: a monitor that is taken over has the box and no more. */
+	const int kept[] = {0,
+			    1,
+			    2,
+			    launch->link_fd,
+			    listener_fd,
+			    proc_fd,
+			    init_fd,
+			    world->tmpfs_fds[0],
+			    world->tmpfs_fds[1]};
+
+	sys_close_others(kept, ARRAY_LENGTH(kept));
+	launch_forget_caller(launch);
+	if (monitor_init(&monitor) < 0 ||
+	    monitor_confine(identity_capabilities(&launch->identity)) < 0)
+		_exit(EXIT_OURS); /* The kernel ends the box with us. */
+	set_word(&launch->handshake->go, 1);
+	(void)monitor_run(&monitor); /* However it ends, the box does too. */
+	_exit(0);
+}
+
+_Noreturn void monitor_process(struct launch *launch)
+{
+	struct cloche_err err = {0};
+	struct built_world world = {
+		.root_fd = -1, .tmpfs_fds = {-1, -1}, .master_fd = -1, .slave_fd = -1};
+	int init_fd = -1;
+	int setup_fd = -1;
+
+	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+	/* A launcher that died before that is seen by its end of the socket. */
+	struct pollfd link = {.fd = launch->link_fd};
+	if (sys_poll(&link, 1, 0) > 0 && (link.revents & (POLLHUP | POLLERR)) != 0)
+		_exit(EXIT_OURS);
+	if (prepare(launch, &world, &err) < 0)
+		fail_to_launcher(launch, &err);
+	int proc_fd = world_detached_proc(&err);
+	if (proc_fd < 0 || start_init(launch, &world, &init_fd, &setup_fd, &err) < 0 ||
+	    enter(launch, &world, init_fd, &err) < 0)
+		fail_to_launcher(launch, &err);
+	int listener_fd = take_listener(launch, setup_fd, init_fd);
+	if (listener_fd == -ESRCH)
+		_exit(EXIT_OURS); /* The guest died on its way; init tells. */
+	if (listener_fd < 0) {
+		(void)err_set(
+			&err, listener_fd, "the monitor cannot watch the guest: %s%s",
+			errno_text(listener_fd),
+			listener_fd == -EBUSY
+				? "; another program watches this process already (a container "
+				  "engine or sandbox around cloche), and the kernel lets only one"
+				: "");
+		fail_to_launcher(launch, &err);
+	}
+	(void)close(setup_fd);
+	serve(launch, &world, listener_fd, proc_fd, init_fd);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is known of a run when it is over, and as JSON (--report).
+ */
+#ifndef CLOCHE_LAUNCH_REPORT_H
+#define CLOCHE_LAUNCH_REPORT_H
+
+#include "base/err.h"
+#include "monitor/audit.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum run_end {
+	END_NONE,
+	END_EXITED,
+	END_SIGNALLED,
+	END_WALL,
+	END_MEMORY,
+	END_DISK,
+	END_NOT_STARTED,
+	END_KILLED
+};
+
+#define REPORT_ENTRIES_MAX 4096
+
+struct report_entry {
+	struct audit_record record;
+	uint64_t count;
+};
+
+struct report {
+	enum run_end end;
+	int code; /* exit status or signal */
+	int exit_status;
+	uint64_t wall_ms;
+	uint64_t user_us;
+	uint64_t system_us;
+	uint64_t peak_kb;	      /* of the largest process */
+	bool memory_hit;	      /* the kernel killed something in the box for its memory */
+	uint64_t box_peak_bytes;      /* of all, where a cgroup counted; else 0 */
+	struct report_entry *refused; /* owned; equal ones are counted */
+	size_t refused_count;
+	uint64_t refused_dropped;     /* beyond REPORT_ENTRIES_MAX */
+	struct report_entry *started; /* owned */
+	size_t started_count;
+	uint64_t started_dropped;
+};
+
+/* Takes a record from the box; anything may be in it. */
+void report_take(struct report *report, const struct audit_record *record, size_t length);
+int report_write(const struct report *report, int fd, char *const *argv, struct cloche_err *err);
+void report_done(struct report *report);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Counting the memory of a box where no cgroup can limit it. First quickly, an upper bound (memory
+ * that a fork shares counts twice); only when that is too much, exactly (proportional shares).
+ */
+#include "base/own.h"
+#include "monitor/monitor.h"
+#include "sys/sys.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+/* The kB of one line of a status or smaps_rollup file. */
+static uint64_t field_kb(const char *text, const char *name)
+{
+	const char *line = strstr(text, name);
+
+	return line != NULL ? strtoull(line + strlen(name), NULL, 10) : 0;
+}
+
+struct memory {
+	uint64_t anonymous_kb;
+	uint64_t shared_kb; /* mapped shared memory, files on a tmpfs among it */
+};
+
+static void add_process(int proc_fd, const char *pid, bool exact, struct memory *sum)
+{
+	char path[300];
+	char text[8192];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", pid, exact ? "smaps_rollup" : "status");
+	if (sys_read_file(proc_fd, path, text, sizeof(text)) < 0)
+		return;
+	sum->anonymous_kb += field_kb(text, exact ? "\nPss_Anon:" : "\nRssAnon:");
+	sum->shared_kb += field_kb(text, exact ? "\nPss_Shmem:" : "\nRssShmem:");
+}
+
+/* Files in memory belong to nobody's process. */
+static uint64_t count_files(const int tmpfs_fds[2])
+{
+	uint64_t bytes = 0;
+
+	for (int i = 0; i < 2; i++) {
+		struct statfs st;
+
+		if (tmpfs_fds[i] >= 0 && SYS_RESULT(fstatfs(tmpfs_fds[i], &st)) == 0)
+			bytes += (uint64_t)(st.f_blocks - st.f_bfree) * (uint64_t)st.f_bsize;
+	}
+	return bytes;
+}
+
+/* A file that is mapped is in both counts of what is shared; the larger is taken, which misses
+ * some where there are both files that nobody maps and mappings that are no files. */
+static uint64_t count(int proc_fd, const int tmpfs_fds[2], bool exact)
+{
+	struct memory sum = {0};
+	uint64_t files = count_files(tmpfs_fds);
+	int fd = sys_openat(proc_fd, ".", O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0)
+		return UINT64_MAX; /* What cannot be counted is too much. */
+	_own_(closedirp) DIR *dir = fdopendir(fd);
+	if (dir == NULL) {
+		(void)close(fd); /* Not taken. */
+		return UINT64_MAX;
+	}
+	const struct dirent *entry;
+	while ((entry = readdir(dir)) != NULL) {
+		/* 1 is the monitor itself. */
+		if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9' &&
+		    strcmp(entry->d_name, "1") != 0)
+			add_process(proc_fd, entry->d_name, exact, &sum);
+	}
+	uint64_t shared = sum.shared_kb * 1024;
+	return sum.anonymous_kb * 1024 + (shared > files ? shared : files);
+}
+
+uint64_t monitor_count_memory(int proc_fd, const int tmpfs_fds[2], uint64_t limit_bytes)
+{
+	uint64_t bytes = count(proc_fd, tmpfs_fds, false);
+
+	return bytes <= limit_bytes ? bytes : count(proc_fd, tmpfs_fds, true);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The guest thread whose call is being decided: its memory, its descriptors, and acting with its
+ * authority. The guest lies: memory is read once into ours and only the copy is used.
+ */
+#ifndef CLOCHE_MONITOR_TASK_H
+#define CLOCHE_MONITOR_TASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* An address in a guest: the compiler refuses to follow it. */
+struct gaddr {
+	uint64_t v;
+};
+
+#define TASK_GROUPS_MAX 64
+
+struct task {
+	pid_t tid;	 /* in the monitor's PID namespace */
+	int listener_fd; /* borrowed */
+	uint64_t id;	 /* of the notification */
+	int proc_fd;	 /* borrowed: the monitor's /proc */
+};
+
+/* The exact number of bytes or -EFAULT. */
+int task_read(const struct task *task, struct gaddr from, void *to, size_t length);
+int task_write(const struct task *task, struct gaddr to, const void *from, size_t length);
+
+/* A string with its NUL into size bytes: its length, -EFAULT, or -ENAMETOOLONG. Reads no page
+ * beyond the one that the string ends in. */
+ssize_t task_read_string(const struct task *task, struct gaddr from, char *to, size_t size);
+
+/* Is it still the call that we were told about? */
+bool task_valid(const struct task *task);
+
+/* A duplicate of the guest's descriptor. */
+int task_take_fd(const struct task *task, int gfd);
+
+/* "/proc/TID/NAME" through the monitor's own proc: the link's text into size bytes. */
+ssize_t task_read_link(const struct task *task, const char *name, char *to, size_t size);
+
+/* The thread's pid as the box sees it; 0 when it is gone. */
+pid_t task_box_pid(const struct task *task);
+
+/* From here to task_leave this thread of ours has the guest's root, current directory, ids, groups
+ * and capabilities. A failure of task_enter leaves nothing behind; a failure to come back ends the
+ * monitor, and with it the box. */
+struct task_entry {
+	int root_fd;
+	bool changed_root;
+	bool changed_ids;
+};
+int task_enter(const struct task *task, struct task_entry *entry);
+void task_leave(struct task_entry *entry);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The names that a policy finds: its settings and the part of Lua's library that only computes.
+ * Left out is what reaches out (io, os, require, load), what hides errors or runs elsewhere
+ * (pcall, coroutines, metatables), what differs between runs (random), and what can work for
+ * hours in one instruction, past the limits (patterns; the others are bounded here).
+ */
+#include "base/own.h"
+#include "policy/loader.h"
+
+#include <lualib.h>
+#include <string.h>
+
+#define REPEAT_MAX (1 << 24)
+#define ARRAY_MAX  10000
+
+static const char *const setting_list =
+	"extends, files, limits, net, env, calls, user, hostname or cwd";
+
+/* Raises text behind the place where the caller of the running function is. */
+static int raise_at(lua_State *lua, const char *text)
+{
+	luaL_where(lua, 1);
+	if (lua_tostring(lua, -1)[0] == '\0')
+		lua_pushfstring(lua, "%s: ", loader_get(lua)->place);
+	lua_pushstring(lua, text);
+	lua_concat(lua, 2);
+	return lua_error(lua);
+}
+
+/* Upvalue 1 is the function of the library that is called when the check has passed. */
+static int call_library(lua_State *lua)
+{
+	int count = lua_gettop(lua);
+
+	lua_pushvalue(lua, lua_upvalueindex(1));
+	lua_insert(lua, 1);
+	lua_call(lua, count, LUA_MULTRET);
+	return lua_gettop(lua);
+}
+
+static int bounded_rep(lua_State *lua)
+{
+	if (luaL_checkinteger(lua, 2) > REPEAT_MAX)
+		return raise_at(lua, "string.rep: too often");
+	return call_library(lua);
+}
+
+static int bounded_table(lua_State *lua)
+{
+	luaL_checktype(lua, 1, LUA_TTABLE);
+	if (lua_rawlen(lua, 1) > ARRAY_MAX)
+		return raise_at(lua, "the table is too long for this");
+	return call_library(lua);
+}
+
+static const char *const base_names[] = {"assert", "error",    "ipairs",   "next", "pairs",
+					 "select", "tonumber", "tostring", "type", NULL};
+static const char *const string_names[] = {"byte",    "char", "format", "len", "lower",
+					   "reverse", "sub",  "upper",	NULL};
+static const char *const table_names[] = {"concat", "unpack", NULL};
+static const char *const bounded_names[] = {"insert", "remove", "sort", NULL};
+static const char *const math_names[] = {
+	"abs",	"acos", "asin", "atan", "ceil",	      "cos",  "deg",	    "exp",  "floor",
+	"fmod", "huge", "log",	"max",	"maxinteger", "min",  "mininteger", "modf", "pi",
+	"rad",	"sin",	"sqrt", "tan",	"tointeger",  "type", "ult",	    NULL};
+
+/* Copies fields from the table at the top into the table below it. */
+static void copy_fields(lua_State *lua, const char *const *names)
+{
+	for (; *names != NULL; names++) {
+		lua_getfield(lua, -1, *names);
+		lua_setfield(lua, -3, *names);
+	}
+}
+
+static void copy_bounded(lua_State *lua, const char *name, lua_CFunction bounded)
+{
+	lua_getfield(lua, -1, name);
+	lua_pushcclosure(lua, bounded, 1);
+	lua_setfield(lua, -3, name);
+}
+
+static void push_string(lua_State *lua)
+{
+	lua_newtable(lua);
+	luaL_requiref(lua, LUA_STRLIBNAME, luaopen_string, 0);
+	copy_fields(lua, string_names);
+	copy_bounded(lua, "rep", bounded_rep);
+	lua_pop(lua, 1);
+	/* Methods of strings come from the same table. */
+	lua_pushliteral(lua, "");
+	if (lua_getmetatable(lua, -1) != 0) {
+		lua_pushvalue(lua, -3);
+		lua_setfield(lua, -2, "__index");
+		lua_pop(lua, 1);
+	}
+	lua_pop(lua, 1);
+}
+
+static void push_table(lua_State *lua)
+{
+	lua_newtable(lua);
+	luaL_requiref(lua, LUA_TABLIBNAME, luaopen_table, 0);
+	copy_fields(lua, table_names);
+	for (size_t i = 0; bounded_names[i] != NULL; i++)
+		copy_bounded(lua, bounded_names[i], bounded_table);
+	lua_pop(lua, 1);
+}
+
+static void push_math(lua_State *lua)
+{
+	lua_newtable(lua);
+	luaL_requiref(lua, LUA_MATHLIBNAME, luaopen_math, 0);
+	copy_fields(lua, math_names);
+	lua_pop(lua, 1);
+}
+
+/* The place of hooks: on.NAME, watch.NAME and after.NAME. Upvalue 1: "on" etc. */
+static int set_hook(lua_State *lua)
+{
+	char text[160];
+	const char *name = lua_type(lua, 2) == LUA_TSTRING ? lua_tostring(lua, 2) : "?";
+
+	(void)snprintf(text, sizeof(text), "%s.%.80s: hooks are not available in this version",
+		       lua_tostring(lua, lua_upvalueindex(1)), name);
+	return raise_at(lua, text);
+}
+
+static void push_hooks(lua_State *lua, const char *name)
+{
+	lua_newtable(lua);
+	lua_newtable(lua);
+	lua_pushstring(lua, name);
+	lua_pushcclosure(lua, set_hook, 1);
+	lua_setfield(lua, -2, "__newindex");
+	(void)lua_setmetatable(lua, -2);
+}
+
+static bool is_known(lua_State *lua, const char *name)
+{
+	lua_getfield(lua, lua_upvalueindex(1), name);
+	bool known = !lua_isnil(lua, -1);
+	lua_pop(lua, 1);
+	return known;
+}
+
+static const char *const known_names[] = {
+	"extends",  "files", "limits", "net",	"env",	  "calls", "user", "cwd", "hostname",
+	"optional", "on",    "watch",  "after", "string", "table", "math", NULL};
+static const char *const missing_names[] = {"io",	    "os",
+					    "require",	    "load",
+					    "loadfile",	    "loadstring",
+					    "dofile",	    "debug",
+					    "package",	    "coroutine",
+					    "pcall",	    "xpcall",
+					    "print",	    "rawset",
+					    "rawget",	    "_G",
+					    "utf8",	    "setmetatable",
+					    "rawlen",	    "rawequal",
+					    "warn",	    "collectgarbage",
+					    "getmetatable", NULL};
+
+static bool is_listed(const char *name, const char *const *names)
+{
+	for (; *names != NULL; names++)
+		if (strcmp(*names, name) == 0)
+			return true;
+	return false;
+}
+
+/* Upvalue 1: the table of known names. */
+static int read_name(lua_State *lua)
+{
+	const char *name = lua_type(lua, 2) == LUA_TSTRING ? lua_tostring(lua, 2) : "?";
+	char near[HINT_SIZE];
+	char text[256];
+
+	lua_getfield(lua, lua_upvalueindex(1), name);
+	if (!lua_isnil(lua, -1))
+		return 1;
+	if (is_listed(name, missing_names))
+		(void)snprintf(text, sizeof(text), "'%s' is not available in policy files", name);
+	else if (hint(near, name, known_names)[0] != '\0')
+		(void)snprintf(text, sizeof(text), "unknown name '%.60s'%s", name, near);
+	else
+		(void)snprintf(text, sizeof(text), "unknown name '%.60s'; expected %s", name,
+			       setting_list);
+	return raise_at(lua, text);
+}
+
+static int write_name(lua_State *lua)
+{
+	const char *name = lua_type(lua, 2) == LUA_TSTRING ? lua_tostring(lua, 2) : "?";
+	char near[HINT_SIZE];
+	char text[256];
+
+	if (is_known(lua, name))
+		(void)snprintf(text, sizeof(text),
+			       "'%s' cannot be assigned; a setting is written without '=': "
+			       "net \"own\", files { ... }",
+			       name);
+	else if (hint(near, name, known_names)[0] != '\0')
+		(void)snprintf(text, sizeof(text), "unknown name '%.60s'%s", name, near);
+	else
+		(void)snprintf(text, sizeof(text),
+			       "unknown setting '%.60s'; expected %s (a variable begins with "
+			       "'local')",
+			       name, setting_list);
+	return raise_at(lua, text);
+}
+
+static void push_names(lua_State *lua, const luaL_Reg *settings)
+{
+	lua_newtable(lua);
+	luaL_requiref(lua, LUA_GNAME, luaopen_base, 0);
+	copy_fields(lua, base_names);
+	lua_pop(lua, 1);
+	push_string(lua);
+	lua_setfield(lua, -2, "string");
+	push_table(lua);
+	lua_setfield(lua, -2, "table");
+	push_math(lua);
+	lua_setfield(lua, -2, "math");
+	push_hooks(lua, "on");
+	lua_setfield(lua, -2, "on");
+	push_hooks(lua, "watch");
+	lua_setfield(lua, -2, "watch");
+	push_hooks(lua, "after");
+	lua_setfield(lua, -2, "after");
+	luaL_setfuncs(lua, settings, 0);
+}
+
+void loader_push_environment(lua_State *lua, const luaL_Reg *settings)
+{
+	lua_newtable(lua);
+	lua_newtable(lua);
+	push_names(lua, settings);
+	lua_pushvalue(lua, -1);
+	lua_pushcclosure(lua, read_name, 1);
+	lua_setfield(lua, -3, "__index");
+	lua_pushcclosure(lua, write_name, 1);
+	lua_setfield(lua, -2, "__newindex");
+	(void)lua_setmetatable(lua, -2);
+}

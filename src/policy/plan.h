@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Policy times call table: the answer for every call of every ABI, settled before anything starts.
+ * The guard is compiled from it, the monitor dispatches by it, `cloche explain` prints it. Pure.
+ */
+#ifndef CLOCHE_POLICY_PLAN_H
+#define CLOCHE_POLICY_PLAN_H
+
+#include "calls/calls.h"
+#include "policy/policy.h"
+
+/* What else than the policy decides answers: facts the launcher settled about this run. */
+struct plan_options {
+	bool report_refusals; /* the monitor hears of refusals, see plan_guard_answer */
+	bool audit_exec;      /* execve and execveat are asked, to be written down */
+	bool count_memory;    /* memory is limited by counting: what cannot be counted is refused */
+	bool fixed_affinity;  /* cpu is limited by affinity: changing it is refused */
+	bool refuse_set_id;   /* host files can be written: no set-id bit may come to be on them */
+};
+
+struct plan_entry {
+	const struct call_info *call;
+	struct answer answer;
+	const struct call_rule *rules; /* borrowed; NULL where a refusal overrides them */
+	uint8_t rule_count;
+	const struct call_rule *before; /* one more rule, tried first; NULL: none */
+	const char *origin;		/* "table" or what in the policy decided; borrowed */
+};
+
+struct plan {
+	struct plan_entry entries[SC_COUNT];
+	struct plan_options options;
+};
+
+/* The plan borrows from policy: the policy lives longer. Entries hold final answers; what the guard
+ * installs for them is plan_guard_answer's word. */
+void plan_make(struct plan *plan, const struct policy *policy, const struct plan_options *options);
+
+/* The final answer to a call with these arguments: the first rule that holds, else the entry's
+ * answer. `ret_rule` (may be NULL) gets the text of the rule that decided, or NULL. */
+struct answer plan_answer(const struct plan *plan, enum sc sc, const uint64_t args[CALL_ARGS_MAX],
+			  const char **ret_rule);
+
+/* What the guard installs for an answer of the plan (an entry's or a rule's): the answer itself,
+ * but an ask for a refusal that the monitor is to write down. The monitor then finds with
+ * plan_answer that it is to refuse. Calls that must never be notified (fork, close, futex ...) are
+ * refused without a report. */
+struct answer plan_guard_answer(const struct plan *plan, enum sc sc, struct answer answer);
+
+#endif

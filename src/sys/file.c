@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Whole files and trees.
+ */
+#include "base/own.h"
+#include "sys/sys.h"
+
+#include <string.h>
+
+int sys_write_all(int fd, const void *bytes, size_t length)
+{
+	const char *p = bytes;
+
+	while (length > 0) {
+		ssize_t n = SYS_RESULT(write(fd, p, length));
+
+		if (n == -EINTR)
+			continue;
+		if (n < 0)
+			return (int)n;
+		p += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t sys_read_full(int fd, void *buffer, size_t size)
+{
+	size_t used = 0;
+
+	while (used < size) {
+		ssize_t n = SYS_RESULT(read(fd, (char *)buffer + used, size - used));
+
+		if (n == -EINTR)
+			continue;
+		if (n < 0)
+			return n;
+		if (n == 0)
+			break;
+		used += (size_t)n;
+	}
+	return (ssize_t)used;
+}
+
+ssize_t sys_read_file(int dir_fd, const char *path, char *buffer, size_t size)
+{
+	_own_(closep) int fd = sys_openat(dir_fd, path, O_RDONLY);
+
+	if (fd < 0)
+		return fd;
+	ssize_t n = sys_read_full(fd, buffer, size);
+	if (n < 0)
+		return n;
+	if ((size_t)n == size)
+		return -EFBIG;
+	buffer[n] = '\0';
+	return n;
+}
+
+int sys_write_file(int dir_fd, const char *path, const char *text)
+{
+	_own_(closep) int fd = sys_openat(dir_fd, path, O_WRONLY);
+
+	if (fd < 0)
+		return fd;
+	ssize_t n = SYS_RESULT(write(fd, text, strlen(text)));
+	return n < 0 ? (int)n : 0;
+}
+
+int sys_mkdir_all(int dir_fd, const char *path, mode_t mode)
+{
+	char copy[4096];
+	size_t length = strlen(path);
+
+	if (length >= sizeof(copy))
+		return -ENAMETOOLONG;
+	memcpy(copy, path, length + 1);
+	for (char *p = copy + 1; *p != '\0'; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		int r = sys_mkdirat(dir_fd, copy, mode);
+		*p = '/';
+		if (r < 0 && r != -EEXIST && r != -EROFS && r != -EACCES)
+			return r;
+	}
+	int r = sys_mkdirat(dir_fd, copy, mode);
+	return r == -EEXIST ? 0 : r;
+}
+
+static int remove_children(int fd, dev_t device, int depth);
+
+static int remove_entry(int dir_fd, const char *name, dev_t device, int depth)
+{
+	int r = sys_unlinkat(dir_fd, name, 0);
+
+	if (r != -EISDIR && r != -EPERM)
+		return r == -ENOENT ? 0 : r;
+	r = sys_unlinkat(dir_fd, name, AT_REMOVEDIR);
+	if (r == 0 || r == -ENOENT)
+		return 0;
+	if (r != -ENOTEMPTY && r != -EACCES)
+		return r;
+	/* A directory may have been left without permissions; O_PATH needs none on it. */
+	_own_(closep) int fd = sys_openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	if (fd == -EACCES) {
+		(void)sys_fchmodat(dir_fd, name, 0700); /* The open tells. */
+		fd = sys_openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	}
+	if (fd < 0)
+		return fd;
+	struct stat st;
+	r = sys_fstat(fd, &st);
+	if (r < 0)
+		return r;
+	if (st.st_dev != device)
+		return -EXDEV;
+	if ((st.st_mode & 0700) != 0700)
+		(void)sys_fchmod(fd, 0700); /* The next removal tells. */
+	r = remove_children(fd, device, depth + 1);
+	return r < 0 ? r : sys_unlinkat(dir_fd, name, AT_REMOVEDIR);
+}
+
+#define TREE_DEPTH_MAX 2000
+
+static int remove_children(int fd, dev_t device, int depth)
+{
+	if (depth > TREE_DEPTH_MAX)
+		return -ELOOP;
+	int copy_fd = SYS_RESULT(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+	if (copy_fd < 0)
+		return copy_fd;
+	_own_(closedirp) DIR *dir = fdopendir(copy_fd);
+	if (dir == NULL) {
+		(void)close(copy_fd); /* fdopendir did not take it. */
+		return -ENOMEM;
+	}
+	int first = 0;
+	struct dirent *entry;
+	while ((entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		int r = remove_entry(fd, entry->d_name, device, depth);
+		if (r < 0 && first == 0)
+			first = r;
+	}
+	return first;
+}
+
+int sys_remove_tree(int dir_fd, const char *name)
+{
+	struct stat st;
+	int r = sys_fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return remove_entry(dir_fd, name, st.st_dev, 0);
+}

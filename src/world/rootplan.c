@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world/rootplan.h"
+
+#include "base/own.h"
+#include "sys/sys.h"
+#include "world/view.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* gcc 12's analyzer loses track of what arrays own once realloc has moved them; LeakSanitizer does
+ * not. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
+#define PIECES_MAX 1000
+
+struct maker {
+	struct root_plan plan;
+	struct views views;
+	const struct host_mounts *mounts;
+	const struct root_options *options;
+	struct cloche_err *err;
+};
+
+static int no_memory(struct maker *m)
+{
+	return err_set(m->err, -ENOMEM, "out of memory");
+}
+
+/* What lies under `path` of a piece or view at `base`: "" or "a/b". */
+static const char *below(const char *path, const char *base)
+{
+	const char *rest = path + (strcmp(base, "/") == 0 ? 0 : strlen(base));
+
+	return *rest == '/' ? rest + 1 : rest;
+}
+
+static void join(char result[PATH_MAX], const char *base, const char *rest)
+{
+	const char *separator = *rest == '\0' || strcmp(base, "/") == 0 ? "" : "/";
+
+	if (snprintf(result, PATH_MAX, "%s%s%s", base, separator, rest) >= PATH_MAX)
+		result[0] = '\0'; /* No such path: everything that is done with it fails. */
+}
+
+static int push_piece(struct maker *m, struct piece piece, const char *guest, const char *host)
+{
+	struct root_plan *plan = &m->plan;
+
+	if (plan->piece_count == PIECES_MAX)
+		return err_set(
+			m->err, -E2BIG,
+			"the root directory would need more than %d mounts; name fewer paths",
+			PIECES_MAX);
+	struct piece *pieces = realloc(plan->pieces, (plan->piece_count + 1) * sizeof(*pieces));
+	if (pieces == NULL)
+		return no_memory(m);
+	plan->pieces = pieces;
+	piece.guest = strdup(guest);
+	piece.host = host != NULL ? strdup(host) : NULL;
+	if (piece.guest == NULL || (host != NULL && piece.host == NULL)) {
+		free(piece.guest);
+		free(piece.host);
+		return no_memory(m);
+	}
+	pieces[plan->piece_count++] = piece;
+	plan->has_write |= piece.kind == PIECE_WRITE;
+	return 0;
+}
+
+/* The innermost piece that the path is in; NULL while there is none. */
+static struct piece *piece_find(struct maker *m, const char *guest)
+{
+	struct piece *best = NULL;
+
+	for (size_t i = 0; i < m->plan.piece_count; i++) {
+		struct piece *piece = &m->plan.pieces[i];
+
+		if (path_below(guest, piece->guest) &&
+		    (best == NULL || strlen(piece->guest) >= strlen(best->guest)))
+			best = piece;
+	}
+	return best;
+}
+
+/* The same where there is one for sure: the root is the first. */
+static struct piece *piece_of(struct maker *m, const char *guest)
+{
+	struct piece *piece = piece_find(m, guest);
+
+	assert(piece != NULL);
+	return piece;
+}
+
+static int push_stub(struct maker *m, struct piece *piece, enum stub_kind kind, const char *path,
+		     const char *target, mode_t mode)
+{
+	for (size_t i = 0; i < piece->stub_count; i++) {
+		if (strcmp(piece->stubs[i].path, path) == 0)
+			return 0;
+	}
+	struct stub *stubs = realloc(piece->stubs, (piece->stub_count + 1) * sizeof(*stubs));
+	if (stubs == NULL)
+		return no_memory(m);
+	piece->stubs = stubs;
+	struct stub stub = {.kind = kind, .path = strdup(path), .mode = mode};
+	if (target != NULL)
+		stub.target = strdup(target);
+	if (stub.path == NULL || (target != NULL && stub.target == NULL)) {
+		free(stub.path);
+		free(stub.target);
+		return no_memory(m);
+	}
+	stubs[piece->stub_count++] = stub;
+	/* A mask needs an overlay to show it. */
+	if (piece->kind == PIECE_READ && piece->is_dir)
+		piece->kind = PIECE_OVERLAY_READ;
+	return 0;
+}
+
+/* 1: the piece's host directory has the path, as the wanted kind; 0: it has not. */
+static int host_has(struct maker *m, const struct piece *piece, const char *path, bool is_dir)
+{
+	char full[PATH_MAX];
+	struct stat st;
+
+	if (piece->host == NULL)
+		return 0;
+	join(full, piece->host, path);
+	int r = sys_fstatat(AT_FDCWD, full, &st, AT_SYMLINK_NOFOLLOW);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return err_set(m->err, r, "'%s': %s", full, errno_text(r));
+	if (S_ISDIR(st.st_mode) != is_dir)
+		return err_set(m->err, -ENOTDIR, "'%s' is %s, it cannot be the place of %s", full,
+			       S_ISDIR(st.st_mode) ? "a directory" : "no directory",
+			       is_dir ? "a directory" : "a file");
+	return 1;
+}
+
+/* Makes sure that something can be mounted at `guest`. */
+static int need_point(struct maker *m, const char *guest, bool is_dir)
+{
+	struct piece *piece = piece_find(m, guest);
+
+	/* The root itself, before there is a piece. */
+	if (piece == NULL || strcmp(piece->guest, guest) == 0)
+		return 0;
+	const char *path = below(guest, piece->guest);
+	int r = host_has(m, piece, path, is_dir);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (piece->kind == PIECE_WRITE)
+		return err_set(
+			m->err, -ENOENT,
+			"'%s' does not exist in '%s', which is shown for writing: make it there "
+			"first",
+			guest, piece->host);
+	return push_stub(m, piece, is_dir ? STUB_DIR : STUB_FILE, path, NULL, is_dir ? 0755 : 0644);
+}
+
+/* A view at exactly this path that is not just more of the same tree. */
+static const struct view *other_view_at(const struct maker *m, const char *guest, const char *host,
+					enum path_class class)
+{
+	for (size_t i = 0; i < m->views.count; i++) {
+		const struct view *view = &m->views.list[i];
+
+		if (strcmp(view->guest, guest) == 0)
+			return view->class == class && strcmp(view->host, host) == 0 ? NULL : view;
+	}
+	return NULL;
+}
+
+/* /proc, /dev and /sys are made by the world itself. */
+static bool is_reserved(const char *guest)
+{
+	return path_below(guest, "/proc") || path_below(guest, "/dev") || path_below(guest, "/sys");
+}
+
+static int add_tree(struct maker *m, const struct view *view, const char *host, const char *guest);
+
+static int add_entry(struct maker *m, const struct view *view, const char *host, const char *guest,
+		     const char *name)
+{
+	char host_path[PATH_MAX];
+	char guest_path[PATH_MAX];
+	char target[PATH_MAX];
+	struct stat st;
+
+	join(host_path, host, name);
+	join(guest_path, guest, name);
+	int r = sys_fstatat(AT_FDCWD, host_path, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
+	if (r < 0)
+		return 0; /* It went away, or is a mount that does not answer. */
+	struct piece *piece = piece_of(m, guest_path);
+	const char *path = below(guest_path, piece->guest);
+	const struct view *other = other_view_at(m, guest_path, host_path, view->class);
+	if (other != NULL && other->class == PATH_HIDE)
+		return 0; /* It is not even a name. */
+	if (S_ISLNK(st.st_mode)) {
+		ssize_t n = sys_readlinkat(AT_FDCWD, host_path, target, sizeof(target) - 1);
+		if (n < 0)
+			return 0;
+		target[n] = '\0';
+		return push_stub(m, piece, STUB_SYMLINK, path, target, 0);
+	}
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+		return 0;
+	bool is_dir = S_ISDIR(st.st_mode);
+	bool readable = sys_faccessat(AT_FDCWD, host_path, is_dir ? R_OK | X_OK : R_OK) == 0;
+	r = push_stub(m, piece, is_dir ? STUB_DIR : STUB_FILE, path, NULL,
+		      readable ? st.st_mode & 01777 : 0);
+	if (r < 0 || !readable || is_reserved(guest_path) || other != NULL)
+		return r;
+	if (is_dir)
+		return add_tree(m, view, host_path, guest_path);
+	return push_piece(m, (struct piece){.kind = PIECE_READ, .origin = view->origin}, guest_path,
+			  host_path);
+}
+
+static bool is_empty_dir(const char *path)
+{
+	_own_(closedirp) DIR *dir = opendir(path);
+	const struct dirent *entry;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			return false;
+	}
+	return dir != NULL;
+}
+
+/* A directory with mounts below it, entry by entry. */
+static int add_skeleton(struct maker *m, const struct view *view, const char *host,
+			const char *guest)
+{
+	struct piece *around = strcmp(guest, "/") == 0 ? NULL : piece_of(m, guest);
+	int r = 0;
+
+	/* Inside another skeleton its mask is the place for this one's stubs too. */
+	if (around == NULL || around->host != NULL)
+		r = push_piece(m,
+			       (struct piece){.kind = view->class == PATH_COPY ? PIECE_OVERLAY
+									       : PIECE_OVERLAY_READ,
+					      .is_dir = true,
+					      .origin = view->origin},
+			       guest, NULL);
+	if (r < 0)
+		return r;
+	_own_(closedirp) DIR *dir = opendir(host);
+	if (dir == NULL)
+		return 0; /* Not readable for the caller: empty for the guest. */
+	const struct dirent *entry;
+	while (r == 0 && (entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			r = add_entry(m, view, host, guest, entry->d_name);
+	}
+	return r;
+}
+
+/* Each mount below, as a piece of its own; what a mount point covers stays covered. */
+static int add_mounts_below(struct maker *m, const struct view *view, const char *host,
+			    const char *guest)
+{
+	for (size_t i = 0; i < m->mounts->count; i++) {
+		const struct host_mount *mount = &m->mounts->list[i];
+		char guest_path[PATH_MAX];
+		struct stat st;
+
+		if (!path_below(mount->path, host) || strcmp(mount->path, host) == 0 ||
+		    mount->pseudo)
+			continue;
+		join(guest_path, guest, below(mount->path, host));
+		const struct view *inner = views_find(&m->views, m->views.count, guest_path);
+		if (is_reserved(guest_path) || inner == NULL || inner->class != view->class ||
+		    sys_fstatat(AT_FDCWD, mount->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		struct piece piece = {
+			.kind = view->class == PATH_COPY ? PIECE_OVERLAY : PIECE_READ,
+			.is_dir = S_ISDIR(st.st_mode),
+			.origin = view->origin,
+		};
+		if (!piece.is_dir)
+			piece.kind = PIECE_READ;
+		int r = need_point(m, guest_path, piece.is_dir);
+		if (r == 0)
+			r = push_piece(m, piece, guest_path, mount->path);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static bool is_pseudo_mount(const struct maker *m, const char *host)
+{
+	for (size_t i = 0; i < m->mounts->count; i++) {
+		if (strcmp(m->mounts->list[i].path, host) == 0)
+			return m->mounts->list[i].pseudo;
+	}
+	return false;
+}
+
+/* A host directory, copied or read. */
+static int add_tree(struct maker *m, const struct view *view, const char *host, const char *guest)
+{
+	bool is_root = strcmp(guest, "/") == 0;
+
+	if (is_pseudo_mount(m, host))
+		return 0;
+	if (!m->options->rooted && host_mounts_below(m->mounts, host))
+		return add_skeleton(m, view, host, guest);
+	/* What is empty needs no layer where a skeleton is around it already. */
+	struct piece *around = is_root ? NULL : piece_of(m, guest);
+	if (around != NULL && around->host == NULL && around->kind == PIECE_OVERLAY &&
+	    is_empty_dir(host))
+		return 0;
+	struct piece piece = {
+		.kind = view->class == PATH_COPY ? PIECE_OVERLAY : PIECE_READ,
+		.is_dir = true,
+		.origin = view->origin,
+	};
+	int r = push_piece(m, piece, guest, host);
+	return r == 0 && m->options->rooted ? add_mounts_below(m, view, host, guest) : r;
+}
+
+static int add_file(struct maker *m, const struct view *view)
+{
+	struct piece piece = {.kind = PIECE_READ, .origin = view->origin};
+
+	if (view->class == PATH_COPY)
+		piece.kind = PIECE_FILE_COPY;
+	int r = need_point(m, view->guest, false);
+	return r < 0 ? r : push_piece(m, piece, view->guest, view->host);
+}
+
+static int add_hidden(struct maker *m, const struct view *view, const struct view *around)
+{
+	struct piece *piece = piece_of(m, view->guest);
+	const char *path = below(view->guest, piece->guest);
+	bool inner = false;
+
+	if (around == NULL || around->class == PATH_PRIVATE || around->class == PATH_HIDE ||
+	    !view->exists)
+		return 0;
+	for (size_t i = 0; i < m->views.count; i++)
+		inner |= m->views.list[i].class != PATH_HIDE &&
+			 path_below(m->views.list[i].guest, view->guest);
+	bool covered = piece->kind == PIECE_WRITE || !piece->is_dir || *path == '\0' ||
+		       (inner && view->is_dir);
+	if (!covered)
+		return push_stub(m, piece, STUB_WHITEOUT, path, NULL, 0);
+	int r = need_point(m, view->guest, view->is_dir);
+	if (r < 0)
+		return r;
+	if (inner && view->is_dir)
+		return push_piece(m,
+				  (struct piece){.kind = PIECE_PRIVATE,
+						 .is_dir = true,
+						 .mode = 0755,
+						 .origin = view->origin},
+				  view->guest, NULL);
+	return push_piece(
+		m,
+		(struct piece){.kind = PIECE_COVER, .is_dir = view->is_dir, .origin = view->origin},
+		view->guest, NULL);
+}
+
+static int add_private(struct maker *m, const struct view *view)
+{
+	struct stat st;
+	mode_t mode = 0755;
+
+	if (view->exists && !view->is_dir)
+		return err_set(m->err, -ENOTDIR,
+			       "%s: '%s' is no directory; only directories can be private",
+			       view->origin, view->guest);
+	if (sys_fstatat(AT_FDCWD, view->host, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		mode = st.st_mode & 01777;
+	int r = need_point(m, view->guest, true);
+	return r < 0 ? r
+		     : push_piece(m,
+				  (struct piece){.kind = PIECE_PRIVATE,
+						 .is_dir = true,
+						 .mode = mode,
+						 .origin = view->origin},
+				  view->guest, NULL);
+}
+
+static int add_view(struct maker *m, size_t index)
+{
+	const struct view *view = &m->views.list[index];
+	const struct view *around = views_find(&m->views, index, view->guest);
+	char expected[PATH_MAX];
+
+	if (is_reserved(view->guest))
+		return err_set(m->err, -EINVAL, "%s: '%s': /proc, /dev and /sys are made by cloche",
+			       view->origin, view->guest);
+	if (view->class == PATH_HIDE)
+		return add_hidden(m, view, around);
+	if (view->class == PATH_PRIVATE)
+		return add_private(m, view);
+	if (around != NULL && around->class == view->class) {
+		join(expected, around->host, below(view->guest, around->guest));
+		if (strcmp(expected, view->host) == 0)
+			return 0; /* It is shown already. */
+	}
+	if (!view->is_dir && view->class != PATH_WRITE)
+		return add_file(m, view);
+	int r = need_point(m, view->guest, view->is_dir);
+	if (r < 0)
+		return r;
+	if (view->class == PATH_WRITE)
+		return push_piece(m,
+				  (struct piece){.kind = PIECE_WRITE,
+						 .is_dir = view->is_dir,
+						 .recursive = true,
+						 .origin = view->origin},
+				  view->guest, view->host);
+	return add_tree(m, view, view->host, view->guest);
+}
+
+/* A symlink that a rule's path leads through, where no piece shows it by itself. */
+static int add_link(struct maker *m, const struct view_link *link)
+{
+	struct piece *piece = piece_of(m, link->path);
+	const char *path = below(link->path, piece->guest);
+	char full[PATH_MAX];
+	struct stat st;
+
+	if (*path == '\0' || piece->kind == PIECE_WRITE || piece->kind == PIECE_PRIVATE)
+		return 0;
+	if (piece->host != NULL) {
+		join(full, piece->host, path);
+		if (sys_fstatat(AT_FDCWD, full, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			return 0;
+	}
+	return push_stub(m, piece, STUB_SYMLINK, path, link->target, 0);
+}
+
+static int make(struct maker *m)
+{
+	static const char *const own[] = {"/proc", "/dev", "/sys"};
+	int r = 0;
+
+	if (m->views.count == 0 || strcmp(m->views.list[0].guest, "/") != 0)
+		r = push_piece(m,
+			       (struct piece){.kind = PIECE_OVERLAY_READ,
+					      .is_dir = true,
+					      .origin = "world"},
+			       "/", NULL);
+	for (size_t i = 0; i < m->views.count && r == 0; i++)
+		r = add_view(m, i);
+	for (size_t i = 0; i < ARRAY_LENGTH(own) && r == 0; i++)
+		r = need_point(m, own[i], true);
+	for (size_t i = 0; i < m->views.link_count && r == 0; i++)
+		r = add_link(m, &m->views.links[i]);
+	return r;
+}
+
+int root_plan_make(struct root_plan *ret_plan, const struct policy *policy,
+		   const struct host_mounts *mounts, const struct root_options *options,
+		   struct cloche_err *err)
+{
+	struct maker m = {.mounts = mounts, .options = options, .err = err};
+	int r = views_make(&m.views, policy, options->net_host, options->store, err);
+
+	if (r < 0)
+		return r;
+	r = make(&m);
+	views_done(&m.views);
+	if (r < 0)
+		root_plan_done(&m.plan);
+	else
+		*ret_plan = m.plan;
+	return r;
+}
+
+void root_plan_done(struct root_plan *plan)
+{
+	for (size_t i = 0; i < plan->piece_count; i++) {
+		struct piece *piece = &plan->pieces[i];
+
+		for (size_t k = 0; k < piece->stub_count; k++) {
+			free(piece->stubs[k].path);
+			free(piece->stubs[k].target);
+		}
+		free(piece->stubs);
+		free(piece->guest);
+		free(piece->host);
+	}
+	free(plan->pieces);
+	*plan = (struct root_plan){0};
+}
+
+const char *piece_kind_name(enum piece_kind kind)
+{
+	static const char *const names[] = {
+		[PIECE_OVERLAY] = "overlay",	   [PIECE_OVERLAY_READ] = "overlay, read-only",
+		[PIECE_READ] = "read-only",	   [PIECE_WRITE] = "host's own",
+		[PIECE_PRIVATE] = "private",	   [PIECE_COVER] = "covered",
+		[PIECE_FILE_COPY] = "copied file",
+	};
+
+	return names[kind];
+}

@@ -1,0 +1,181 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# Bad input and bad surroundings: one clear line, exit status 125 to 127, nothing left behind.
+
+load ../helpers
+
+# Fails with our own status, one line in stderr, and the program has not run.
+one_line() { # STATUS TEXT
+	fails_with "$1"
+	[ "$(wc -l <<<"$stderr")" = 1 ] || tell "wanted one line"
+	[[ $stderr == cloche:* ]] || tell "wanted our name first"
+	complains "$2"
+	[ -z "$output" ] || tell "it has run"
+	nothing_left
+}
+
+nothing_left() {
+	[ -z "$(find "$SCRATCH/data" -path '*/cloche/tmp/*' 2>/dev/null)" ] || tell "a directory is left"
+	! grep -q "$SCRATCH" /proc/self/mounts || tell "a mount is left"
+}
+
+@test "a program that is not there" {
+	box -- /no/such/program
+	one_line 127 "/no/such/program: No such file or directory"
+	box -- no-such-program
+	one_line 127 "no-such-program"
+}
+
+@test "a program that may not be run" {
+	echo text >plain
+	box -- ./plain
+	one_line 126 "Permission denied"
+	box -- /etc
+	one_line 126 "/etc"
+}
+
+@test "a program of no known format" {
+	printf 'no program' >odd
+	chmod +x odd
+	box -- ./odd
+	one_line 126 "format"
+}
+
+@test "an empty program name" {
+	box -- ''
+	fails_with 127
+}
+
+@test "a script whose interpreter is not there" {
+	printf '#!/no/such/interpreter\n' >script
+	chmod +x script
+	box -- ./script
+	one_line 127 "./script"
+}
+
+@test "limits that are no numbers" {
+	box --memory lots -- true
+	one_line 125 "lots"
+	box --memory -5M -- true
+	one_line 125 "-5M"
+	box --tasks many -- true
+	one_line 125 "many"
+	box --cpu fast -- true
+	one_line 125 "fast"
+	box --wall soon -- true
+	one_line 125 "soon"
+	box --disk 1Q -- true
+	one_line 125 "1Q"
+}
+
+@test "a network, user, box or host name that cannot be" {
+	box --net internet -- true
+	one_line 125 "internet"
+	box --user no-such-user -- true
+	one_line 125 "no-such-user"
+	box -b ../../etc -- true
+	one_line 125 "../../etc"
+	box -b '' -- true
+	one_line 125 "box name"
+	box --hostname "$(printf 'x%.0s' {1..300})" -- true
+	one_line 125 "host"
+}
+
+@test "an environment name that cannot be" {
+	box --env =value -- true
+	one_line 125 "name of a variable"
+}
+
+@test "paths that are not there" {
+	for option in copy read write; do
+		box "--$option" /no/such/path -- true
+		one_line 125 "/no/such/path"
+	done
+}
+
+@test "paths that no policy may name" {
+	box --write /proc -- true
+	one_line 125 "/proc"
+}
+
+@test "an empty path" {
+	box --read '' -- true
+	fails_with 125
+}
+
+@test "a working directory that is not in the box" {
+	box --cwd /no/such/directory -- true
+	one_line 125 "/no/such/directory"
+}
+
+@test "a path that is too long" {
+	box --read "/$(printf 'x%.0s' {1..5000})" -- true
+	fails_with 125
+	[ "$(wc -l <<<"$stderr")" = 1 ] || tell "wanted one line"
+}
+
+@test "a policy that is not there, not readable, not a policy" {
+	box -p ./nosuch.lua -- true
+	one_line 125 "nosuch.lua"
+	mkdir folder.lua
+	box -p ./folder.lua -- true
+	one_line 125 "folder.lua"
+	echo 'this is not lua' >bad.lua
+	box -p ./bad.lua -- true
+	one_line 125 "bad.lua:1"
+	echo 'limitz { memory = "1M" }' >typo.lua
+	box -p ./typo.lua -- true
+	one_line 125 "limits"
+	box -p defalt -- true
+	one_line 125 "default"
+}
+
+@test "a policy that may not be read" {
+	need_user
+	echo 'extends "default"' >p.lua
+	chmod 000 p.lua
+	box -p ./p.lua -- true
+	one_line 125 "p.lua: cannot be read: Permission denied"
+}
+
+@test "a report that cannot be written" {
+	box --report /no/such/directory/report -- true
+	one_line 125 "/no/such/directory/report"
+}
+
+@test "no user namespaces" {
+	need_user
+	run unshare --user --map-current-user --keep-caps true
+	[ "$status" = 0 ] || skip "no user namespaces to take away"
+	run --separate-stderr unshare --user --map-current-user --keep-caps sh -c '
+		echo 0 >/proc/sys/user/max_user_namespaces || exit 77
+		exec "$1" run -- true' - "$CLOCHE"
+	[ "$status" != 77 ] || skip "the limit cannot be lowered here"
+	one_line 125 "user namespaces"
+	complains "cloche doctor"
+}
+
+@test "a box in a box says why it cannot be" {
+	box --read "$(dirname "$CLOCHE")" -- "$CLOCHE" run -- echo inside
+	fails_with 125
+	[[ $stderr == *"cloche doctor"* ]] || tell "wanted a hint"
+	[ "$(wc -l <<<"$stderr")" = 1 ] || tell "wanted one line"
+	[ -z "$output" ]
+}
+
+@test "no space on the box's disk is the program's own error" {
+	box --disk 1M -- sh -c 'head -c 4M /dev/zero >big && echo written'
+	[ "$status" != 0 ] || tell "wanted a failure"
+	says_not "written"
+	[ ! -e big ]
+}
+
+@test "a current directory that was removed" {
+	mkdir gone
+	cd gone
+	rmdir ../gone
+	box -- pwd
+	succeeds
+	prints /
+}

@@ -1,0 +1,200 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# What a program sees of the host's files, class by class, in the default preset and by flags.
+
+load ../helpers
+
+@test "the current directory is copy-on-write" {
+	echo old >file
+	box -- sh -c 'echo new >file; echo more >other; rm -f gone; cat file'
+	succeeds
+	prints new
+	[ "$(cat file)" = old ]
+	[ ! -e other ]
+}
+
+@test "a file that is removed or renamed in a box stays outside" {
+	echo a >one
+	echo b >two
+	mkdir folder
+	touch folder/x
+	box -- sh -c 'rm one; mv two three; rm -r folder; ls'
+	succeeds
+	prints three
+	[ "$(cat one)" = a ]
+	[ "$(cat two)" = b ]
+	[ -e folder/x ]
+}
+
+@test "the system can be changed in the box, not outside" {
+	local name=cloche-test-$$
+	box -- sh -c "echo x >/etc/$name && cat /etc/$name"
+	succeeds
+	prints x
+	[ ! -e "/etc/$name" ]
+}
+
+@test "the home directory is empty, private and writable" {
+	touch "$HOME/.cloche-test-$$"
+	box -- sh -c 'ls -A ~; echo x >~/new; cat ~/new'
+	rm "$HOME/.cloche-test-$$"
+	succeeds
+	prints x
+	[ ! -e "$HOME/new" ]
+}
+
+@test "/tmp is private" {
+	local file
+	file=$(mktemp /tmp/cloche-test.XXXXXX)
+	box -- sh -c "ls -A /tmp; echo x >/tmp/new; cat /tmp/new"
+	rm "$file"
+	succeeds
+	prints x
+	[ ! -e /tmp/new ]
+}
+
+@test "secrets of the system are not there" {
+	box -- sh -c 'ls /etc/shadow /etc/sudoers /run/docker.sock /var/run/docker.sock 2>/dev/null'
+	[ -z "$output" ] || tell "wanted none"
+}
+
+@test "--read shows a path and refuses to change it" {
+	mkdir "$SCRATCH/data/shown"
+	echo text >"$SCRATCH/data/shown/file"
+	box --read "$SCRATCH/data/shown" -- sh -c "cat '$SCRATCH/data/shown/file'
+		echo x >'$SCRATCH/data/shown/file' || echo refused"
+	succeeds
+	prints $'text\nrefused'
+	[ "$(cat "$SCRATCH/data/shown/file")" = text ]
+}
+
+@test "--write writes to the host's own" {
+	mkdir out
+	box --write out -- sh -c 'echo result >out/file; mkdir out/folder; echo no >beside'
+	succeeds
+	[ "$(cat out/file)" = result ]
+	[ -d out/folder ]
+	[ ! -e beside ]
+	[ "$(stat -c %u out/file)" = "$(id -u)" ] || tell "it is somebody else's"
+}
+
+@test "--write of one file" {
+	echo old >one
+	box --write one -- sh -c 'echo new >one'
+	succeeds
+	[ "$(cat one)" = new ]
+}
+
+@test "--write lets no set-id bit come to be on a host file" {
+	mkdir out
+	box --write out -- sh -c 'touch out/x; chmod 4755 out/x; chmod 2755 out/x; true'
+	[ -e out/x ]
+	[ -z "$(find out -perm /6000)" ] || tell "a set-id file came to be"
+}
+
+@test "--copy shows a path copy-on-write" {
+	mkdir "$SCRATCH/data/tree"
+	echo old >"$SCRATCH/data/tree/file"
+	box --copy "$SCRATCH/data/tree" -- sh -c "cd '$SCRATCH/data/tree'; cat file; echo new >file; cat file"
+	succeeds
+	prints $'old\nnew'
+	[ "$(cat "$SCRATCH/data/tree/file")" = old ]
+}
+
+@test "--hide: a file or directory does not exist" {
+	echo secret >file
+	mkdir folder
+	touch folder/inner seen
+	box --hide file --hide folder -- sh -c 'ls -A; cat file; ls folder; cat folder/inner; true'
+	prints seen
+	complains "No such file"
+	says_not secret
+}
+
+@test "--private: an empty directory of the box" {
+	mkdir folder
+	touch folder/inner
+	box --private folder -- sh -c 'ls -A folder; echo x >folder/new; cat folder/new'
+	succeeds
+	prints x
+	[ ! -e folder/new ]
+}
+
+@test "HOST:GUEST shows a host path elsewhere, for each class" {
+	mkdir there
+	echo text >there/file
+	box --read "$PWD/there:/srv/r" --copy "$PWD/there:/srv/c" --write "$PWD/there:/srv/w" -- sh -c '
+		cat /srv/r/file; echo x >/srv/r/file || echo refused
+		echo copied >/srv/c/file; cat /srv/c/file
+		echo written >/srv/w/new'
+	succeeds
+	prints $'text\nrefused\ncopied'
+	[ "$(cat there/file)" = text ]
+	[ "$(cat there/new)" = written ]
+}
+
+@test "HOST:GUEST of a single file" {
+	echo text >one
+	box --read "$PWD/one:/srv/a/b/c" -- cat /srv/a/b/c
+	succeeds
+	prints text
+}
+
+@test "the longest path decides, whatever the order" {
+	mkdir -p a/b/c
+	echo 1 >a/one
+	echo 2 >a/b/two
+	echo 3 >a/b/c/three
+	box --read a/b/c --hide a/b --read a -- sh -c 'cat a/one; ls a/b; cat a/b/two; cat a/b/c/three'
+	says 1
+	says 3
+	says_not 2
+}
+
+@test "of two rules for one path the later wins" {
+	touch file
+	box --hide file --read file -- ls
+	prints file
+	box --read file --hide file -- ls
+	prints ""
+}
+
+@test "a rule holds for a symlink and for what it leads to" {
+	mkdir real
+	echo secret >real/file
+	ln -s real link
+	box --hide link/file -- sh -c 'cat real/file; cat link/file; true'
+	says_not secret
+	ln -s file real/alias
+	box --hide real/alias -- sh -c 'cat real/file; cat real/alias; true'
+	says_not secret
+}
+
+@test "a symlink that is shown leads where it leads" {
+	mkdir real
+	echo text >real/file
+	ln -s real link
+	box --read "$PWD/link" -- cat link/file
+	succeeds
+	prints text
+}
+
+@test "what links to a hidden file does not show it" {
+	echo secret >"$SCRATCH/data/secret"
+	ln -s "$SCRATCH/data/secret" link
+	box -- cat link
+	fails_with 1
+	says_not secret
+}
+
+@test "owners of host files are as they are" {
+	touch mine
+	box -- sh -c 'stat -c %u:%g mine /etc/passwd'
+	succeeds
+	if [ "$(id -u)" = 0 ]; then
+		prints "$(stat -c %u:%g mine /etc/passwd)"
+	else
+		says "$(id -u):$(id -g)"
+	fi
+}

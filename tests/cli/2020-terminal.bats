@@ -1,0 +1,158 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# A terminal is relayed through one of the box's own. terminal.py types and reads.
+
+load ../helpers
+
+typed() { # PYTHON, with t = Terminal(...) at hand
+	CLOCHE=$CLOCHE PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$BATS_TEST_DIRNAME \
+		timeout 50 python3 -c "from terminal import *
+$1"
+}
+
+@test "inside it is a terminal, and not the caller's" {
+	typed '
+t = Terminal([CLOCHE, "run", "--", "sh", "-c", "tty; test -t 0 && test -t 1 && test -t 2 && echo yes"])
+t.expect("/dev/pts/0")
+t.expect("yes")
+assert t.wait() == 0'
+}
+
+@test "the window size is the caller's, and changes with it" {
+	typed '
+t = Terminal([CLOCHE, "run", "--", "bash", "-c",
+	"stty size; trap \"stty size; exit 3\" WINCH; echo ready; while :; do read -t 1 x; done"], rows=33, columns=77)
+t.expect("33 77")
+t.expect("ready")
+t.resize(44, 99)
+t.expect("44 99")
+assert t.wait() == 3'
+}
+
+@test "what is typed arrives, is echoed once, and lines end as they should" {
+	typed '
+t = Terminal([CLOCHE, "run", "--", "sh", "-c", "echo ready; read x; echo got:$x"])
+t.expect("ready\r\n")
+t.send("hello\n")
+t.expect("got:hello\r\n")
+assert t.wait() == 0
+assert t.seen.count("hello") == 2, t.seen
+assert "\r\r" not in t.seen, t.seen'
+}
+
+@test "Ctrl-C interrupts the program" {
+	typed '
+t = Terminal([CLOCHE, "run", "--", "sh", "-c", "trap \"echo caught; exit 9\" INT; echo ready; while :; do read x; done"])
+t.expect("ready")
+t.send("\x03")
+t.expect("caught")
+assert t.wait() == 9
+t = Terminal([CLOCHE, "run", "--", "sh", "-c", "echo ready; exec sleep 1000"])
+t.expect("ready")
+t.send("\x03")
+assert t.wait() == 130'
+}
+
+@test "Ctrl-D ends input" {
+	typed '
+t = Terminal([CLOCHE, "run", "--", "sh", "-c", "echo ready; cat; echo ended"])
+t.expect("ready")
+t.send("\x04")
+t.expect("ended")
+assert t.wait() == 0'
+}
+
+@test "raw mode reaches the program: single keys" {
+	typed '
+t = Terminal([CLOCHE, "run", "--", "bash", "-c", "echo ready; read -n 1 -s key; echo key=$key"])
+t.expect("ready")
+t.send("q")
+t.expect("key=q")
+assert t.wait() == 0'
+}
+
+@test "the terminal modes of the caller come back, however it ends" {
+	typed '
+for script, status in (("exit 0", 0), ("kill -9 $$", 137), ("stty raw -echo; exit 4", 4)):
+    t = Terminal([CLOCHE, "run", "--", "sh", "-c", script])
+    before = t.modes()
+    assert t.wait() == status, script
+    assert t.modes() == before, script
+t = Terminal([CLOCHE, "run", "--", "/no/such/program"])
+before = t.modes()
+assert t.wait() == 127
+assert t.modes() == before'
+}
+
+@test "SIGTERM to cloche gives the terminal back too" {
+	typed '
+t = Terminal([CLOCHE, "run", "--", "sh", "-c", "echo ready; exec sleep 1000"])
+before = t.modes()
+t.expect("ready")
+os.kill(t.pid, signal.SIGTERM)
+assert t.wait() == 143
+assert t.modes() == before'
+}
+
+@test "Ctrl-Z stops the box and cloche; fg goes on" {
+	typed '
+t = Terminal(["bash", "--norc", "-i"], env={"PS1": "prompt> "})
+t.expect("prompt> ")
+t.send(CLOCHE + " run -- sh -c \"echo rea\"\"dy; read x; echo got:\\$x\"\n")
+t.expect("ready")
+t.send("\x1a")
+t.expect("Stopped")
+t.expect("prompt> ")
+t.send("echo be\"\"tween\n")
+t.expect("between")
+t.expect("prompt> ")
+t.send("fg\n")
+t.send("word\n")
+t.expect("got:word")
+t.expect("prompt> ")
+t.send("exit\n")
+assert t.wait() == 0'
+}
+
+@test "an interactive shell has job control" {
+	typed '
+t = Terminal([CLOCHE, "run", "--env", "PS1=prompt> ", "--", "bash", "--norc", "-i"])
+t.expect("prompt> ")
+assert "no job control" not in t.seen, t.seen
+t.send("sh -c \"echo run$((40+2)); exec sleep 1000\"\n")
+t.expect("run42\r\n")
+t.send("\x1a")
+t.expect("Stopped")
+t.send("kill %1; wait; echo do\"\"ne\n")
+t.expect("done")
+t.send("exit 6\n")
+assert t.wait() == 6'
+}
+
+@test "only some streams are a terminal" {
+	typed '
+t = Terminal(["sh", "-c", CLOCHE + " run -- sh -c \"test -t 0 || echo in-no; test -t 1 && echo out-yes\" </dev/null"])
+t.expect("in-no\r\n")
+t.expect("out-yes\r\n")
+assert t.wait() == 0
+t = Terminal(["sh", "-c", CLOCHE + " run -- sh -c \"test -t 1 || echo out-no\" | cat"])
+t.expect("out-no\r\n")
+assert t.wait() == 0'
+}
+
+@test "much output comes out whole" {
+	typed '
+t = Terminal([CLOCHE, "run", "--", "seq", "1", "20000"])
+t.expect("20000\r\n")
+assert t.wait() == 0
+assert t.seen.split("\r\n")[:20000] == [str(i) for i in range(1, 20001)]'
+}
+
+@test "a terminal that hangs up ends the box" {
+	typed '
+t = Terminal([CLOCHE, "run", "--", "sh", "-c", "echo ready; exec sleep 1000"])
+t.expect("ready")
+t.hang_up()
+assert t.wait() in (129, -1), t.status'
+}

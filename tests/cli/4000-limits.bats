@@ -1,0 +1,171 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 120
+#
+# Each limit is enforced, or is an error before anything starts.
+
+load ../helpers
+
+@test "--wall ends everything with 124" {
+	local mark=cloche-wall-$$-$RANDOM
+	box --wall 0.3 -- bash -c "trap '' TERM; (exec -a $mark sleep 1000) & sleep 1000"
+	fails_with 124
+	nothing_runs "$mark"
+	box --wall 60 -- echo quick
+	succeeds
+	prints quick
+}
+
+@test "--memory: a program within it is not touched" {
+	box --memory 200M -- python3 -c 'x = bytearray(50 << 20); print(len(x))'
+	succeeds
+	prints 52428800
+}
+
+@test "--memory: a program beyond it does not get it" {
+	box --memory 100M -- python3 -c '
+x = bytearray(400 << 20)
+for i in range(0, len(x), 4096): x[i] = 1
+print("reached")'
+	[ "$status" != 0 ] || tell "wanted a failure"
+	says_not reached
+}
+
+@test "--memory holds for all processes together" {
+	box --memory 150M -- bash -c '
+		for i in 1 2 3 4 5 6; do
+			python3 -c "
+x = bytearray(60 << 20)
+for i in range(0, len(x), 4096): x[i] = 1
+import time
+time.sleep(0.5)
+print(\"reached\", flush=True)" &
+		done
+		wait'
+	[ "$(grep -c reached <<<"$output")" -lt 6 ] || tell "wanted less than 360 MB of a limit of 150"
+}
+
+@test "--memory holds for shared memory, /tmp and mappings" {
+	box --memory 50M -- python3 -c '
+import mmap
+x = mmap.mmap(-1, 300 << 20)
+for i in range(0, len(x), 4096): x[i] = 1
+print("reached")'
+	[ "$status" != 0 ] || tell "wanted a failure"
+	says_not reached
+	box --memory 50M -- sh -c 'head -c 300M /dev/zero >/dev/shm/x && echo reached'
+	says_not reached
+}
+
+@test "--tasks: no more than that many" {
+	box --tasks 20 -- python3 -c '
+import os, time
+made = 0
+try:
+    for i in range(100):
+        if os.fork() == 0:
+            time.sleep(100)
+        made += 1
+except OSError as error:
+    print("refused", error.errno, made, flush=True)
+os._exit(0)'
+	succeeds
+	[[ $output =~ refused\ 11\ ([0-9]+) ]] || tell "wanted EAGAIN"
+	((BASH_REMATCH[1] <= 20 && BASH_REMATCH[1] >= 10)) || tell "wanted about 20"
+}
+
+@test "--tasks: threads count" {
+	box --tasks 20 -- python3 -c '
+import threading
+made = 0
+wait = threading.Event()
+try:
+    for i in range(100):
+        threading.Thread(target=wait.wait, daemon=True).start()
+        made += 1
+except RuntimeError:
+    print("refused", made, flush=True)
+import os; os._exit(0)'
+	succeeds
+	says refused
+}
+
+@test "--tasks: a fork bomb is stopped, and the box ends" {
+	box --tasks 30 --wall 5 -- bash -c 'f() { f | f & }; f; sleep 1; exit 3'
+	[[ $status == 3 || $status == 124 ]] || tell "wanted 3 or 124"
+}
+
+@test "--cpu: parts of a core, or an error before anything starts" {
+	box --cpu 0.2 -- python3 -c '
+import time
+start = time.monotonic()
+while time.process_time() < 0.2: pass
+print("share", 0.2 / (time.monotonic() - start))'
+	if [ "$status" = 125 ]; then
+		complains "cgroup"
+		[ -z "$output" ]
+		return
+	fi
+	succeeds
+	python3 -c 'import sys; assert float(sys.argv[1].split()[1]) < 0.6' "$output" ||
+		tell "wanted about 0.2"
+}
+
+@test "--cpu: whole cores" {
+	box --cpu 1 -- python3 -c '
+import os, time, threading
+def work():
+    end = time.monotonic() + 0.5
+    while time.monotonic() < end: pass
+pids = []
+for i in range(3):
+    pid = os.fork()
+    if pid == 0:
+        work()
+        os._exit(0)
+    pids.append(pid)
+for pid in pids: os.waitpid(pid, 0)
+used = os.times()
+print(used.children_user + used.children_system)'
+	succeeds
+	python3 -c 'import sys; assert float(sys.argv[1]) < 1.2' "$output" || tell "wanted 0.5 to 0.8"
+}
+
+@test "--disk: what a box writes is limited" {
+	box --disk 2M -- sh -c 'head -c 1M /dev/zero >a && echo one; head -c 8M /dev/zero >b && echo two'
+	says one
+	says_not two
+}
+
+@test "--disk: many files together" {
+	box --disk 4M -- sh -c 'for i in $(seq 1 40); do head -c 512K /dev/zero >f$i || exit 9; done; echo all'
+	[ "$status" != 0 ] || tell "wanted a failure"
+	says_not all
+}
+
+@test "--disk holds for a box that is kept" {
+	box -b disk$$ --disk 4M -- sh -c '
+		for i in $(seq 1 400); do head -c 1M /dev/zero >f$i || exit 9; sleep 0.01; done; echo all'
+	[ "$status" != 0 ] || tell "wanted a failure"
+	says_not all
+}
+
+@test "a limit that cannot be enforced is an error before anything starts" {
+	mkdir out
+	box --write out --cpu 0.3 --tasks 5 --memory 64M -- touch out/started
+	if [ "$status" != 0 ]; then
+		fails_with 125
+		[ ! -e out/started ] || tell "it had started"
+		complains "doctor"
+	else
+		[ -e out/started ]
+	fi
+}
+
+@test "none takes a limit of a policy back" {
+	echo 'extends "default" limits { wall = "200ms" }' >p.lua
+	box -p ./p.lua -- sleep 100
+	fails_with 124
+	box -p ./p.lua --wall none -- sleep 0.5
+	succeeds
+}

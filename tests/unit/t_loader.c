@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/own.h"
+#include "policy/model.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+static const struct policy_context context = {.home = "/home/user", .cwd = "/home/user/work"};
+
+struct fixture {
+	struct policy *policy;
+	struct cloche_err err;
+	char folder[64]; /* "" unless a case wants files */
+};
+
+static int set_up(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	if (fixture == NULL)
+		return -1;
+	fixture->policy = policy_new();
+	*state = fixture;
+	return fixture->policy != NULL ? 0 : -1;
+}
+
+static int set_up_folder(void **state)
+{
+	struct fixture *fixture;
+
+	if (set_up(state) != 0)
+		return -1;
+	fixture = *state;
+	(void)snprintf(fixture->folder, sizeof(fixture->folder), "/tmp/t_policy.XXXXXX");
+	return mkdtemp(fixture->folder) != NULL ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *fixture = *state;
+	char name[128];
+
+	for (char c = 'a'; fixture->folder[0] != '\0' && c <= 'z'; c++) {
+		(void)snprintf(name, sizeof(name), "%s/%c.lua", fixture->folder, c);
+		(void)unlink(name);
+	}
+	if (fixture->folder[0] != '\0')
+		(void)rmdir(fixture->folder);
+	policy_free(fixture->policy);
+	free(fixture);
+	return 0;
+}
+
+static int load(struct fixture *fixture, const char *text)
+{
+	return policy_add_text(fixture->policy, "test.lua", text, strlen(text), &context,
+			       &fixture->err);
+}
+
+/* The whole of an error is compared: it is what a person reads. */
+static void fails(struct fixture *fixture, const char *text, const char *expected)
+{
+	if (load(fixture, text) >= 0)
+		fail_msg("accepted: %s", text);
+	if (strcmp(fixture->err.text, expected) != 0)
+		fail_msg("\n  policy:   %s\n  expected: %s\n  got:      %s", text, expected,
+			 fixture->err.text);
+}
+
+static void loads(struct fixture *fixture, const char *text)
+{
+	if (load(fixture, text) != 0)
+		fail_msg("%s: %s", text, fixture->err.text);
+}
+
+static const char *class_of(const struct fixture *fixture, const char *path)
+{
+	const struct path_rule *rule = policy_path_find(fixture->policy, path);
+
+	return rule != NULL ? path_class_name(rule->class) : "none";
+}
+
+static void class_is(const struct fixture *fixture, const char *path, const char *expected)
+{
+	const char *class = class_of(fixture, path);
+
+	if (strcmp(class, expected) != 0)
+		fail_msg("%s is %s, expected %s", path, class, expected);
+}
+
+static void again(struct fixture *fixture)
+{
+	policy_free(fixture->policy);
+	fixture->policy = policy_new();
+	assert_non_null(fixture->policy);
+}
+
+static void a_policy_says_everything(void **state)
+{
+	struct fixture *f = *state;
+
+	loads(f, "#!/usr/bin/env cloche\n"
+		 "extends \"default\"\n"
+		 "files { write = { \"~/out\" }, hide = { \"~/work/key\" },\n"
+		 "        read = { \"/data\", [\"/srv/in\"] = \"/input\" } }\n"
+		 "limits { memory = \"512M\", tasks = 64, wall = 60, cpu = 1.5, disk = \"1G\" }\n"
+		 "net 'none'\n"
+		 "env { 'LANG', DEBUG = 1, MODE = 'x' }\n"
+		 "calls { refuse = { 'ptrace', kcmp = 'EACCES' }, native = { 'modify_ldt' } }\n"
+		 "user 'nobody' hostname 'judge' cwd '/input'\n");
+	class_is(f, "/home/user/out", "write");
+	class_is(f, "/home/user/work/key", "hide");
+	class_is(f, "/home/user/work", "copy");
+	assert_string_equal(policy_path_find(f->policy, "/input")->host, "/srv/in");
+	assert_string_equal(policy_path_find(f->policy, "/input")->origin, "test.lua:3");
+	assert_int_equal(f->policy->limits.memory_bytes, 512 << 20);
+	assert_int_equal(f->policy->limits.tasks, 64);
+	assert_int_equal(f->policy->limits.wall_ms, 60000);
+	assert_int_equal(f->policy->limits.cpu_milli, 1500);
+	assert_int_equal(f->policy->net, NET_NONE);
+	assert_string_equal(f->policy->net_origin, "test.lua:6");
+	assert_int_equal(f->policy->calls[SC_kcmp].answer.refuse, EACCES);
+	assert_int_equal(f->policy->calls[SC_modify_ldt].answer.kind, ANSWER_NATIVE);
+	assert_string_equal(f->policy->calls[SC_ptrace].origin, "test.lua:8");
+	assert_string_equal(f->policy->user, "nobody");
+	assert_string_equal(f->policy->hostname, "judge");
+	assert_string_equal(f->policy->cwd, "/input");
+}
+
+static void a_policy_may_compute(void **state)
+{
+	struct fixture *f = *state;
+
+	loads(f, "local list = {}\n"
+		 "for i = 1, 3 do list[#list + 1] = ('/data/%d'):format(i) end\n"
+		 "table.sort(list, function(a, b) return a > b end)\n"
+		 "files { read = list }\n"
+		 "limits { tasks = math.max(4, 8), memory = 16 * 1024 * 1024 }\n");
+	class_is(f, "/data/2", "read");
+	assert_int_equal(f->policy->limits.tasks, 8);
+	assert_int_equal(f->policy->limits.memory_bytes, 16 << 20);
+}
+
+static void a_path_may_be_missing_when_it_says_so(void **state)
+{
+	struct fixture *f = *state;
+
+	loads(f, "files { hide = { optional '.env', '/a' }, read = { ['/in'] = optional '/b' } }");
+	assert_true(policy_path_find(f->policy, "/home/user/work/.env")->optional);
+	assert_true(policy_path_find(f->policy, "/b")->optional);
+	assert_string_equal(policy_path_find(f->policy, "/b")->host, "/in");
+	assert_false(policy_path_find(f->policy, "/a")->optional);
+	fails(f, "files { hide = { optional(7) } }",
+	      "test.lua:1: optional: got a number; expected a path");
+	fails(f, "files { hide = { { '/a' } } }",
+	      "test.lua:1: files.hide: got a table; expected a path");
+	fails(f, "files { hide = { { optional = true } } }",
+	      "test.lua:1: files.hide: got a table; expected a path");
+}
+
+static void a_name_is_an_exception_to_its_family(void **state)
+{
+	struct fixture *f = *state;
+
+	loads(f, "calls { native = { 'fork' }, refuse = { '%proc' } }");
+	assert_int_equal(f->policy->calls[SC_fork].answer.kind, ANSWER_NATIVE);
+	assert_int_equal(f->policy->calls[SC_vfork].answer.kind, ANSWER_REFUSE);
+}
+
+static void errors_in_files_say_what_was_expected(void **state)
+{
+	struct fixture *f = *state;
+
+	fails(f, "\nfiles { raed = {} }",
+	      "test.lua:2: files: unknown key 'raed', did you mean 'read'?");
+	fails(f, "files { xyzzy = {} }",
+	      "test.lua:1: files: unknown key 'xyzzy'; expected read, write, copy, hide or "
+	      "private");
+	fails(f, "files { '/a' }",
+	      "test.lua:1: files: got an entry without a name; expected read, write, copy, hide or "
+	      "private");
+	fails(f, "files '/a'",
+	      "test.lua:1: files: got a string; expected a table, such as files { read = { "
+	      "\"/data\" } }");
+	fails(f, "files { read = '/a' }",
+	      "test.lua:1: files.read: got a string; expected a list, such as { \"/data\" }");
+	fails(f, "files { read = { 7 } }", "test.lua:1: files.read: got a number; expected a path");
+	fails(f, "files { read = { [1.5] = '/a' } }",
+	      "test.lua:1: expected names and lists, got a number as a name");
+	fails(f, "files { read = { '/a\\0b' } }",
+	      "test.lua:1: files.read: got a string with a NUL in it; expected a path");
+	fails(f, "files { hide = { ['/a'] = '/b' } }",
+	      "test.lua:1: files.hide: '/a': a path has no other place here; expected a list of "
+	      "paths");
+	fails(f, "files { read = { '/a' }, hide = { '/a/.' } }",
+	      "test.lua:1: files: '/a' is both hide and read; expected one");
+	fails(f, "files { read = { ['/b'] = '/x', ['/a'] = '/x' } }",
+	      "test.lua:1: files.read: '/a' and '/b' are both shown at '/x'; expected one");
+	fails(f, "files { read = { '' } }",
+	      "test.lua:1: a path is empty; expected a file or directory");
+	fails(f, "files { read = { '~root/x' } }",
+	      "test.lua:1: '~root/x' speaks of another user's home; expected '~/...', or "
+	      "'./~root/x' for a file of that name");
+}
+
+static void errors_in_settings_say_what_was_expected(void **state)
+{
+	struct fixture *f = *state;
+
+	fails(f, "limits { memroy = '1M' }",
+	      "test.lua:1: limits: unknown key 'memroy', did you mean 'memory'?");
+	fails(f, "limits { memory = true }",
+	      "test.lua:1: limits.memory: got a boolean; expected a string or a number");
+	fails(f, "limits { memory = 'big' }",
+	      "test.lua:1: memory: 'big' is not understood; expected a size above zero, such as "
+	      "512M or 1.5G, or 'none'");
+	fails(f, "limits { tasks = 1e12 }",
+	      "test.lua:1: tasks: '1000000000000' is too large; expected how many processes and "
+	      "threads, such as 64, or 'none'");
+	fails(f, "net 'outside'",
+	      "test.lua:1: net: 'outside' is not understood; expected 'own', 'none' or 'host'");
+	fails(f, "net {}", "test.lua:1: net: got a table; expected a string");
+	fails(f, "net('own', 'host')", "test.lua:1: net: expected one value, got 2");
+	fails(f, "env { 'A=B' }", "test.lua:1: env: got 'A=B'; expected NAME, or NAME = \"VALUE\"");
+	fails(f, "env { A = false }", "test.lua:1: env: got a boolean for A; expected a value");
+	fails(f, "env { [''] = 'x' }",
+	      "test.lua:1: env: '' is no name of a variable; expected NAME, NAME=VALUE or PREFIX*");
+	fails(f, "calls { refuse = { 'ptrac' } }",
+	      "test.lua:1: there is no system call 'ptrac', did you mean 'ptrace'?");
+	fails(f, "calls { refuse = { '%net', '%nett' } }",
+	      "test.lua:1: there is no family of calls '%nett', did you mean '%net'?");
+	fails(f, "calls { refuse = { ptrace = 'EFOO' } }",
+	      "test.lua:1: 'EFOO' is no errno; expected a name such as EPERM, or a number");
+	fails(f, "calls { refuse = { 'kcmp' }, native = { 'kcmp' } }",
+	      "test.lua:1: calls: 'kcmp' is both in refuse and in native; expected one");
+	fails(f, "calls { native = { 'bpf' } }",
+	      "test.lua:1: no policy can open bpf: it is about the machine as a whole");
+	fails(f, "calls { ask = {} }",
+	      "test.lua:1: calls: unknown key 'ask'; expected refuse or native");
+}
+
+static void errors_in_names_suggest(void **state)
+{
+	struct fixture *f = *state;
+
+	fails(f, "limit { }", "test.lua:1: unknown name 'limit', did you mean 'limits'?");
+	fails(f, "net = 'own'",
+	      "test.lua:1: 'net' cannot be assigned; a setting is written without '=': net "
+	      "\"own\", "
+	      "files { ... }");
+	fails(f, "fliles = {}", "test.lua:1: unknown name 'fliles', did you mean 'files'?");
+	fails(f, "xyzzy = {}",
+	      "test.lua:1: unknown setting 'xyzzy'; expected extends, files, limits, net, env, "
+	      "calls, user, hostname or cwd (a variable begins with 'local')");
+	fails(f, "\n\non.openat = function() end",
+	      "test.lua:3: on.openat: hooks are not available in this version");
+	fails(f, "watch['libc.so.6:getenv'] = print",
+	      "test.lua:1: 'print' is not available in policy files");
+	fails(f, "after.read = 1",
+	      "test.lua:1: after.read: hooks are not available in this version");
+	fails(f, "files {", "test.lua:1: unexpected symbol near <eof>");
+	fails(f, "error('my own words')", "test.lua:1: my own words");
+	fails(f, "error({})", "test.lua:1: the policy gave up without a word");
+	fails(f, "\x1bLua", "test.lua: is compiled code; expected the text of a policy");
+}
+
+static void nothing_reaches_out(void **state)
+{
+	static const char *const names[] = {
+		"io",	       "os",	    "require",	      "load",	      "loadfile",
+		"dofile",      "debug",	    "package",	      "coroutine",    "pcall",
+		"xpcall",      "print",	    "setmetatable",   "getmetatable", "rawset",
+		"rawget",      "_G",	    "collectgarbage", "string.dump",  "string.match",
+		"math.random", "table.move"};
+	struct fixture *f = *state;
+	char text[64];
+
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+		(void)snprintf(text, sizeof(text), "%s('x')", names[i]);
+		if (load(f, text) == 0)
+			fail_msg("%s is there", names[i]);
+	}
+	fails(f, "io.open('/etc/passwd')", "test.lua:1: 'io' is not available in policy files");
+	fails(f, "local x = ('x'):dump()",
+	      "test.lua:1: attempt to call a nil value (method 'dump')");
+}
+
+static void runaway_policies_end(void **state)
+{
+	struct fixture *f = *state;
+
+	fails(f, "\nwhile true do end",
+	      "test.lua:2: the policy runs for too long; expected less than 10 million "
+	      "instructions and 2 seconds");
+	fails(f, "local t = {}\nwhile true do t[#t + 1] = ('x'):rep(1000) .. #t end",
+	      "test.lua:2: the policy needs too much memory; expected less than 16 MiB");
+	fails(f, "local s = ('x'):rep(1 << 24 - 1, 'yyyyyyyy')",
+	      "test.lua:1: the policy needs too much memory; expected less than 16 MiB");
+	fails(f, "local s = (''):rep(1 << 60)", "test.lua:1: string.rep: too often");
+	fails(f, "local t = {}\nfor i = 1, 10001 do t[i] = i end\ntable.sort(t)",
+	      "test.lua:3: the table is too long for this");
+	assert_true(load(f, "local function f() return 1 + f() end f()") < 0);
+	assert_true(load(f, "local s = ('('):rep(5000) .. '1'\nfiles(s)") < 0);
+	assert_true(load(f, "return table.unpack({}, 1, 1 << 30)") < 0);
+	assert_true(load(f, "table.concat({}, '', 1, 1 << 60)") < 0);
+}
+
+/* ---- files that extend files ---- */
+
+static void put_file(const struct fixture *fixture, char name, const char *text)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/%c.lua", fixture->folder, name);
+	_own_(fclosep) FILE *file = fopen(path, "we");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+}
+
+static int add_file(struct fixture *fixture, char name)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/%c.lua", fixture->folder, name);
+	return policy_add(fixture->policy, path, &context, &fixture->err);
+}
+
+static void a_file_extends_files_next_to_it(void **state)
+{
+	struct fixture *f = *state;
+
+	put_file(f, 'a', "extends './b.lua'\nextends 'c.lua'\nfiles { hide = { '/x/c' } }");
+	put_file(f, 'b', "extends 'c.lua'\nfiles { read = { '/x/b' } }");
+	put_file(f, 'c', "extends 'strict'\nfiles { write = { '/x/c' }, copy = { '/x' } }");
+	assert_int_equal(add_file(f, 'a'), 0);
+	class_is(f, "/x", "copy");
+	class_is(f, "/x/b", "read");
+	class_is(f, "/x/c", "hide");
+	assert_int_equal(f->policy->source_count, 3);
+}
+
+static void what_was_extended_is_not_added_again(void **state)
+{
+	struct fixture *f = *state;
+
+	put_file(f, 'a', "extends 'default'\nfiles { copy = { '~' } }");
+	put_file(f, 'b', "extends 'default'\nextends 'a.lua'\n");
+	assert_int_equal(add_file(f, 'a'), 0);
+	assert_int_equal(add_file(f, 'b'), 0);
+	class_is(f, "/home/user", "copy");
+	assert_int_equal(add_file(f, 'a'), 0); /* But who asks for it by name gets it. */
+}
+
+static void circles_are_errors(void **state)
+{
+	struct fixture *f = *state;
+
+	put_file(f, 'a', "extends 'b.lua'");
+	put_file(f, 'b', "\nextends './../' .. ''");
+	assert_true(add_file(f, 'a') < 0);
+	again(f);
+	put_file(f, 'b', "\nextends 'a.lua'");
+	assert_int_equal(add_file(f, 'a'), -ELOOP);
+	assert_non_null(strstr(f->err.text, "a.lua extends itself"));
+	assert_non_null(strstr(f->err.text, "b.lua:2: extends"));
+}
+
+static void depth_is_bounded(void **state)
+{
+	struct fixture *f = *state;
+	char text[64];
+
+	for (int c = 'a'; c < 'l'; c++) {
+		(void)snprintf(text, sizeof(text), "extends '%c.lua'", c + 1);
+		put_file(f, (char)c, text);
+	}
+	put_file(f, 'l', "");
+	assert_int_equal(add_file(f, 'd'), 0);
+	again(f);
+	assert_int_equal(add_file(f, 'c'), -EINVAL);
+	assert_non_null(strstr(f->err.text, "more than 8 files deep"));
+}
+
+static void extends_comes_first(void **state)
+{
+	struct fixture *f = *state;
+
+	fails(f, "net 'own'\nextends 'default'",
+	      "test.lua:2: extends: expected before everything else, because what comes later "
+	      "wins");
+	fails(f, "extends 'b.lua'", "test.lua:1: extends: got 'b.lua'; expected a preset here");
+	fails(f, "extends 'opne'",
+	      "test.lua:1: extends: there is no preset 'opne', did you mean 'open'? expected "
+	      "default, strict, build, open or the path of a policy file");
+}
+
+static void only_regular_files_are_policies(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+
+	assert_int_equal(policy_add(f->policy, "/tmp/", &context, &f->err), -EISDIR);
+	assert_string_equal(f->err.text, "/tmp/: is a directory; expected a policy file");
+	assert_int_equal(policy_add(f->policy, "/dev/null", &context, &f->err), -EINVAL);
+	assert_string_equal(f->err.text, "/dev/null: is a device; expected a policy file");
+	assert_int_equal(add_file(f, 'm'), -ENOENT);
+	assert_non_null(strstr(f->err.text, "m.lua: cannot be read: No such file"));
+	(void)snprintf(path, sizeof(path), "%s/p.lua", f->folder);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(add_file(f, 'p'), -EINVAL);
+	assert_non_null(strstr(f->err.text, "p.lua: is a FIFO; expected a policy file"));
+	put_file(f, 's', "");
+	(void)snprintf(path, sizeof(path), "%s/s.lua", f->folder);
+	assert_int_equal(truncate(path, 1 << 20), 0);
+	assert_int_equal(add_file(f, 's'), -EINVAL); /* Read, but NULs are no policy. */
+	assert_int_equal(truncate(path, (1 << 20) + 1), 0);
+	assert_int_equal(add_file(f, 's'), -EFBIG);
+	assert_non_null(strstr(f->err.text, "is larger than 1 MiB"));
+}
+
+#define CASE(function)	      cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define FOLDER_CASE(function) cmocka_unit_test_setup_teardown(function, set_up_folder, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_policy_says_everything),
+		CASE(a_policy_may_compute),
+		CASE(a_path_may_be_missing_when_it_says_so),
+		CASE(a_name_is_an_exception_to_its_family),
+		CASE(errors_in_files_say_what_was_expected),
+		CASE(errors_in_settings_say_what_was_expected),
+		CASE(errors_in_names_suggest),
+		CASE(nothing_reaches_out),
+		CASE(runaway_policies_end),
+		FOLDER_CASE(a_file_extends_files_next_to_it),
+		FOLDER_CASE(what_was_extended_is_not_added_again),
+		FOLDER_CASE(circles_are_errors),
+		FOLDER_CASE(depth_is_bounded),
+		CASE(extends_comes_first),
+		FOLDER_CASE(only_regular_files_are_policies),
+	};
+
+	return cmocka_run_group_tests_name("loader", tests, NULL, NULL);
+}
