@@ -29,6 +29,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Names of the whole machine: two of these programs may run at once. */
+static const char *own_name(void)
+{
+	static char name[32];
+
+	if (name[0] == '\0')
+		snprintf(name, sizeof(name), "/g-ipc-%d", (int)getpid());
+	return name;
+}
+
+static key_t own_key(void)
+{
+	static key_t key;
+
+	if (key == 0)
+		key = 0x12340000 + (getpid() & 0xffff);
+	return key;
+}
+
 static void pipe_ends(void)
 {
 	static char bytes[70000];
@@ -144,14 +163,16 @@ static void servers(bool abstract)
 	struct sockaddr_un peer;
 	struct ucred who = {0};
 	socklen_t size = sizeof(who);
-	socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 7);
+	char *name = address.sun_path + (abstract ? 1 : 0);
+	socklen_t length;
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int status = 0;
 	int fd;
 	pid_t pid;
 
-	memcpy(address.sun_path + (abstract ? 1 : 0), "g-sock", 6);
-	unlink("g-sock");
+	strcpy(name, own_name() + 1);
+	length = (socklen_t)(name + strlen(name) - (char *)&address);
+	unlink(name);
 	check(bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 2) == 0,
 	      abstract ? "an_abstract_name" : "a_path");
 	pid = fork();
@@ -175,7 +196,7 @@ static void servers(bool abstract)
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	check_fails(connect(fd, (struct sockaddr *)&address, length), ECONNREFUSED,
 		    "nobody_listens");
-	unlink("g-sock");
+	unlink(name);
 	close(fd);
 }
 
@@ -209,14 +230,14 @@ static void system_v(void)
 	wait(&status);
 	check(strcmp(map, "from the child") == 0, "shared_with_a_child");
 	check(shmdt(map) == 0 && shmctl(id, IPC_RMID, NULL) == 0, "shmdt_and_remove");
-	id = msgget(0x1234, IPC_CREAT | 0600);
+	id = msgget(own_key(), IPC_CREAT | 0600);
 	check(id >= 0 && msgsnd(id, &message, 8, 0) == 0, "msgsnd");
 	message.text[0] = '\0';
 	check(msgrcv(id, &message, 16, 2, 0) == 8 && strcmp(message.text, "message") == 0,
 	      "msgrcv");
 	check_fails(msgrcv(id, &message, 16, 0, IPC_NOWAIT), ENOMSG, "no_message");
-	check(msgget(0x1234, 0) == id && msgctl(id, IPC_RMID, NULL) == 0, "the_key_finds_it");
-	check_fails(msgget(0x1234, 0), ENOENT, "and_then_no_more");
+	check(msgget(own_key(), 0) == id && msgctl(id, IPC_RMID, NULL) == 0, "the_key_finds_it");
+	check_fails(msgget(own_key(), 0), ENOENT, "and_then_no_more");
 	id = semget(IPC_PRIVATE, 1, IPC_CREAT | 0600);
 	check(id >= 0 && semctl(id, 0, SETVAL, argument) == 0 && semop(id, &operation, 1) == 0,
 	      "semop_takes");
@@ -229,7 +250,7 @@ static void queues(void)
 	struct mq_attr attributes = {.mq_maxmsg = 4, .mq_msgsize = 32};
 	char text[64] = "";
 	unsigned int priority = 0;
-	mqd_t queue = mq_open("/g-ipc", O_CREAT | O_RDWR | O_NONBLOCK, 0600, &attributes);
+	mqd_t queue = mq_open(own_name(), O_CREAT | O_RDWR | O_NONBLOCK, 0600, &attributes);
 
 	if (queue < 0 && errno == ENOSYS) {
 		skip("posix_queues", "this kernel has none");
@@ -240,8 +261,8 @@ static void queues(void)
 	check(mq_receive(queue, text, 64, &priority) == 4 && priority == 5, "the_urgent_first");
 	check(mq_receive(queue, text, 64, &priority) == 3, "then_the_other");
 	check_fails(mq_receive(queue, text, 64, &priority), EAGAIN, "then_none");
-	check(mq_close(queue) == 0 && mq_unlink("/g-ipc") == 0, "mq_unlink");
-	check_fails(mq_open("/g-ipc", O_RDWR), ENOENT, "it_is_gone");
+	check(mq_close(queue) == 0 && mq_unlink(own_name()) == 0, "mq_unlink");
+	check_fails(mq_open(own_name(), O_RDWR), ENOENT, "it_is_gone");
 }
 
 static void events(void)
@@ -281,7 +302,7 @@ static void futexes(void)
 {
 	static int word;
 	long soon[2] = {0, 1000000};
-	sem_t *semaphore = sem_open("/g-ipc", O_CREAT, 0600, 1);
+	sem_t *semaphore = sem_open(own_name(), O_CREAT, 0600, 1);
 	pthread_t thread;
 
 	check_fails(syscall(SYS_futex, &word, FUTEX_WAIT, 1, NULL, NULL, 0), EAGAIN,
@@ -300,7 +321,7 @@ static void futexes(void)
 	check(sem_trywait(semaphore) == 0, "a_named_semaphore");
 	check_fails(sem_trywait(semaphore), EAGAIN, "is_taken");
 	sem_close(semaphore);
-	sem_unlink("/g-ipc");
+	sem_unlink(own_name());
 }
 
 static void watches(void)
