@@ -19,7 +19,7 @@ NAME = re.compile(r'[a-z_][a-z0-9_]*$')
 CONSTANT = re.compile(r'~?(?:[A-Z0-9_x]+|0x[0-9a-f]+|\([A-Z0-9_]+(?:\|[A-Z0-9_]+)*\))'
                       r'(?:\|[A-Z0-9_]+)*$')
 TEST = re.compile(r'(\w+)(?: & (\S+))? (==|in|any) (\S+(?: (?!and )\S+)*)$')
-ARGUMENT = re.compile(r'(?:(\w+):)?(\w+)(?:\((\w+)\))?$')
+ARGUMENT = re.compile(r'(?:(\w+):)?(\w+)(?:\((\w+)(?:,(\w+))?\))?$')
 TESTS_MAX = 2
 ARGS_MAX = 6
 NO_ARG = 255
@@ -58,9 +58,10 @@ class Call:
         refused = self.answer_word not in ANSWERS
         self.answer = parse_answer(['refuse'] * refused + [self.answer_word])
         self.hot = self.answer_word == 'hot'
-        self.args = self.parse_args(words[5:], table)
+        self.words = words[5:]
+        self.args = self.parse_args(self.words, table)
         self.i386_args, self.rules, self.why = None, [], []
-        self.rules_as_written = []
+        self.rules_as_written, self.takes, self.returns = [], [], []
 
     @staticmethod
     def parse_args(words, table):
@@ -69,12 +70,14 @@ class Call:
             match = ARGUMENT.match(word)
             need(match and match[2] in table.roles, f'no role: {word}')
             name, role, about = match[1] or match[2], match[2], match[3]
-            need((table.roles[role][0] == '-') == (about is None), f'{role} takes no or a (...)')
-            args.append((name, role, about))
+            kind = table.roles[role][0]
+            need((kind == '-') == (about is None), f'{role} takes no or a (...)')
+            need(kind == 'length' or match[4] is None, f'{role} takes one thing in (...)')
+            args.append((name, role, about, about if kind == 'type' else match[4]))
         names = [arg[0] for arg in args]
         need(len(args) <= ARGS_MAX, 'too many arguments')
         need(len(set(names)) == len(names), 'two arguments of one name')
-        for _, role, about in args:
+        for _, role, about, _ in args:
             need(table.roles[role][0] != 'length' or about in names, f'no argument: {about}')
         return args
 
@@ -84,6 +87,10 @@ class Call:
             self.why += words[1:]
         elif words[0] == 'i386':
             self.i386_args = self.parse_args(words[1:], table)
+        elif words[0] == 'takes':
+            self.parse_takes(words[1:], table)
+        elif words[0] == 'returns':
+            self.parse_returns(words[1:], table)
         else:
             self.parse_rule(words)
 
@@ -100,6 +107,23 @@ class Call:
         for variant in variants:
             text = f'{" ".join(words[:at])} when {" and ".join(test[1] for test in variant)}'
             self.rules.append((f'{{ {", ".join(test[0] for test in variant)} }}', answer, text))
+
+    def parse_takes(self, words, table):
+        """takes ARGUMENTS when TEST: those after the argument that is tested"""
+        need('when' in words, 'takes needs a when')
+        at = words.index('when')
+        tests = self.parse_test(' '.join(words[at + 1:]))
+        need(self.i386_args is None, 'takes is for calls of one shape')
+        first = [arg[0] for arg in self.args].index(words[at + 1]) + 1
+        args = self.parse_args(self.words[:first] + words[:at], table)
+        self.takes.append(([test[0] for test in tests], args))
+
+    def parse_returns(self, words, table):
+        """returns ROLE [when TEST]"""
+        [(_, role, about, _)] = self.parse_args(words[:1], table)
+        need(len(words) == 1 or words[1] == 'when', 'returns takes a role, and when')
+        tests = self.parse_test(' '.join(words[2:])) if len(words) > 1 else [('{ 0 }', '')]
+        self.returns += [(test[0], role, about) for test in tests]
 
     def parse_test(self, text):
         """One test, or for `in` one for each constant: [(C, as written), ...]"""
@@ -186,16 +210,15 @@ def c_list(items):
 def c_args(args, table, indent):
     """The members that calls.h declares for arguments, in struct call_info and struct call_args."""
     names = [arg[0] for arg in args]
-    def about(kind):
-        return [c_string(arg[2] if table.roles[arg[1]][0] == kind else None) for arg in args]
+    lists = [c_string(arg[2] if table.roles[arg[1]][0] == 'list' else None) for arg in args]
     lengths = [str(names.index(arg[2])) if table.roles[arg[1]][0] == 'length' else str(NO_ARG)
                for arg in args] + [str(NO_ARG)] * (ARGS_MAX - len(args))
     lines = [f'.arg_count = {len(args)},', f'.length_args = {c_list(lengths)},']
     if args:
         lines += [f'.roles = {c_list("ROLE_" + arg[1] for arg in args)},',
                   f'.arg_names = {c_list(map(c_string, names))},',
-                  f'.flag_lists = {c_list(about("list"))},',
-                  f'.arg_types = {c_list(about("type"))},']
+                  f'.flag_lists = {c_list(lists)},',
+                  f'.arg_types = {c_list(c_string(arg[3]) for arg in args)},']
     return [indent + line for line in lines]
 
 
@@ -219,6 +242,25 @@ def c_call(call, table):
     return before, row + [f'\t\t.why = {c_string(" ".join(call.why))},', '\t},']
 
 
+def c_forms(call, table):
+    """What goes before the table of forms, and the call's row in it, if any."""
+    lines, members = [], []
+    if call.takes:
+        lines += [f'static const struct call_variant variants_{call.name}[] = {{']
+        for tests, args in call.takes:
+            for test in tests:
+                lines += [f'\t{{ {test}, {{', *c_args(args, table, '\t\t'), '\t} },']
+        lines += ['};', '']
+        members += [f'.variants = variants_{call.name}',
+                    f'.variant_count = {sum(len(tests) for tests, _ in call.takes)}']
+    if call.returns:
+        lines += [f'static const struct call_returns returns_{call.name}[] = {{',
+                  *(f'\t{{ {test}, ROLE_{role}, {c_string(about)} }},'
+                    for test, role, about in call.returns), '};', '']
+        members += [f'.returns = returns_{call.name}', f'.returns_count = {len(call.returns)}']
+    return lines, [f'\t[SC_{call.name}] = {c_list(members)},'] if members else []
+
+
 def c_enum(name, prefix, values, end):
     return [f'enum {name} {{', *(f'\t{prefix}{value},' for value in values), f'\t{end},', '};', '']
 
@@ -237,8 +279,8 @@ def make(table, outdir):
               f'#define CALL_NUMBER_MAX {highest}', '', '#endif']
     roles = [head + '#ifndef CLOCHE_CALLS_ROLES_GEN_H', '#define CLOCHE_CALLS_ROLES_GEN_H', '',
              *c_enum('arg_role', 'ROLE_', ['NONE', *table.roles], 'ROLE_COUNT'), '#endif']
-    source = [head + '#include "calls/constants.h"', '#include "calls/index.h"',
-              '', *c_names('calls_role_names', 'ROLE_COUNT', ['none', *table.roles]),
+    source = [head + '#include "calls/constants.h"', '#include "calls/forms.h"',
+              '#include "calls/index.h"', '', *c_names('calls_role_names', 'ROLE_COUNT', ['none', *table.roles]),
               *c_names('calls_family_names', 'FAMILY_COUNT', table.families),
               *c_names('calls_family_other_names', 'FAMILY_COUNT',
                        (other for other, _ in table.families.values()))]
@@ -254,7 +296,11 @@ def make(table, outdir):
         numbers = sorted((call.numbers[i], call.name) for call in table.calls.values())
         source += [f'\t[ABI_{abi.upper()}] = {{',
                    *(f'\t\t[{n}] = SC_{name} + 1,' for n, name in numbers if n >= 0), '\t},']
-    source.append('};')
+    source += ['};', '']
+    forms = [c_forms(call, table) for call in table.calls.values()]
+    source += [line for lines, _ in forms for line in lines]
+    source += ['const struct call_forms calls_forms[SC_COUNT] = {',
+               *(line for _, row in forms for line in row), '};']
     outputs = {'calls.gen.h': header, 'roles.gen.h': roles, 'calls.gen.c': source,
                'CALLS.md': markdown(table)}
     for name, lines in outputs.items():
