@@ -120,12 +120,19 @@ assert t.wait() == 0'
 t = Terminal([CLOCHE, "run", "--env", "PS1=prompt> ", "--", "bash", "--norc", "-i"])
 t.expect("prompt> ")
 assert "no job control" not in t.seen, t.seen
-t.send("sh -c \"echo run$((40+2)); exec sleep 1000\"\n")
+t.send("sh -c \"echo run\$((40+2)); read x; echo got:\$x\"\n")
 t.expect("run42\r\n")
 t.send("\x1a")
 t.expect("Stopped")
-t.send("kill %1; wait; echo do\"\"ne\n")
-t.expect("done")
+t.expect("prompt> ")
+t.send("jobs; echo be\"\"tween\n")
+t.expect("Stopped")
+t.expect("between\r\n")
+t.expect("prompt> ")
+t.send("fg\n")
+t.send("word\n")
+t.expect("got:word")
+t.expect("prompt> ")
 t.send("exit 6\n")
 assert t.wait() == 6'
 }
