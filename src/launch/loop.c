@@ -350,5 +350,6 @@ int loop_run(struct launch *launch, pid_t monitor, int take_pid_fd, bool *ret_ne
 	close_fd(&loop.signal_fd);
 	(void)sigprocmask(SIG_SETMASK, &saved, NULL);
 	*ret_needs_storage = loop.needs_storage && loop.failure == 0;
-	return result(&loop);
+	/* Then nothing has run yet, and nothing is wrong. */
+	return *ret_needs_storage ? 0 : result(&loop);
 }
