@@ -91,7 +91,10 @@ static int clone_host(const struct builder *b, const struct piece *piece, bool r
 			.userns_fd = (uint64_t)b->options->userns_fd,
 		};
 		r = sys_mount_setattr(fd, recursive, &attributes);
-		/* Not every file system can; its files then belong to nobody in the box. */
+		/* Not every file system can; its files then belong to nobody in the box. One below
+		 * that cannot is no reason against this one. */
+		if ((r == -EINVAL || r == -EPERM) && recursive != 0)
+			r = sys_mount_setattr(fd, 0, &attributes);
 		if (r < 0 && r != -EINVAL && r != -EPERM)
 			return builder_fail(b, r, "map the owners of", piece->host);
 	}

@@ -444,12 +444,27 @@ static int add_link(struct maker *m, const struct view_link *link)
 	return push_stub(m, piece, STUB_SYMLINK, path, link->target, 0);
 }
 
+/* "write" of the root comes with all that is mounted below it: the host's /sys, its control groups
+ * among it, would be there. */
+static int empty_sys(struct maker *m)
+{
+	if (piece_of(m, "/sys")->kind != PIECE_WRITE)
+		return 0;
+	return push_piece(
+		m,
+		(struct piece){
+			.kind = PIECE_PRIVATE, .is_dir = true, .mode = 0555, .origin = "world"},
+		"/sys", NULL);
+}
+
 static int make(struct maker *m)
 {
 	static const char *const own[] = {"/proc", "/dev", "/sys"};
 	int r = 0;
 
-	if (m->views.count == 0 || strcmp(m->views.list[0].guest, "/") != 0)
+	/* A root that is hidden is one that no rule shows. */
+	if (m->views.count == 0 || strcmp(m->views.list[0].guest, "/") != 0 ||
+	    m->views.list[0].class == PATH_HIDE)
 		r = push_piece(m,
 			       (struct piece){.kind = PIECE_OVERLAY_READ,
 					      .is_dir = true,
@@ -459,6 +474,8 @@ static int make(struct maker *m)
 		r = add_view(m, i);
 	for (size_t i = 0; i < ARRAY_LENGTH(own) && r == 0; i++)
 		r = need_point(m, own[i], true);
+	if (r == 0)
+		r = empty_sys(m);
 	for (size_t i = 0; i < m->views.link_count && r == 0; i++)
 		r = add_link(m, &m->views.links[i]);
 	return r;

@@ -79,6 +79,17 @@ load ../helpers
 	[ "$(stat -c %u out/file)" = "$(id -u)" ] || tell "it is somebody else's"
 }
 
+@test "--write of the root directory: the host's own files, but a /sys of the box" {
+	box --write / -- sh -c 'ls -A /sys; echo written >here; stat -c %U:%G /etc/passwd'
+	succeeds
+	if [ "$(id -u)" = 0 ]; then
+		prints root:root
+	else
+		prints nobody:nogroup
+	fi
+	[ ! -e here ] # The current directory is still copied.
+}
+
 @test "--write of one file" {
 	echo old >one
 	box --write one -- sh -c 'echo new >one'
@@ -110,6 +121,16 @@ load ../helpers
 	prints seen
 	complains "No such file"
 	says_not secret
+}
+
+@test "--hide or --private of the root directory leaves nothing but what is named" {
+	for class in hide private; do
+		box "--$class" / -- true
+		fails_with 127
+		complains "true: No such file or directory"
+		box "--$class" / --read "$GUEST_DIR" -- "$GUEST_DIR/g_memory"
+		succeeds
+	done
 }
 
 @test "--private: an empty directory of the box" {
