@@ -68,6 +68,12 @@ static int open_dir(int dir_fd, const char *name, mode_t mode)
 	return r < 0 ? r : sys_openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
+/* The plan has followed every symlink already; one that somebody puts there now leads nowhere. */
+static int open_host(const struct piece *piece, int flags)
+{
+	return sys_openat2(AT_FDCWD, piece->host, flags | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
+}
+
 /* A copy of the host's mount, with the flags and ids that it has in the box. */
 static int clone_host(const struct builder *b, const struct piece *piece, bool read_only)
 {
@@ -78,8 +84,11 @@ static int clone_host(const struct builder *b, const struct piece *piece, bool r
 
 	/* In a user namespace only the whole tree may be cloned where something is mounted below.
 	 */
-	_own_(closep) int fd = sys_open_tree(AT_FDCWD, piece->host,
-					     OPEN_TREE_CLONE | AT_SYMLINK_NOFOLLOW | recursive);
+	_own_(closep) int host_fd = open_host(piece, O_PATH);
+	_own_(closep) int fd =
+		host_fd < 0
+			? host_fd
+			: sys_open_tree(host_fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | recursive);
 	if (fd < 0)
 		return builder_fail(b, fd, "show", piece->host);
 	int r = sys_mount_setattr(fd, recursive, &attributes);
@@ -153,7 +162,7 @@ static int stage_lower(const struct builder *b, const struct piece *piece, size_
 	char name[32];
 
 	if (!b->options->rooted) {
-		_own_(closep) int fd = sys_openat(AT_FDCWD, piece->host, O_PATH | O_DIRECTORY);
+		_own_(closep) int fd = open_host(piece, O_PATH | O_DIRECTORY);
 		int r = fd < 0 ? fd : sys_fchdir(fd);
 
 		(void)snprintf(ret_path, size, ".");
@@ -308,8 +317,7 @@ static int file_copy(const struct builder *b, const struct piece *piece)
 	(void)snprintf(path, sizeof(path), "f/%s", name);
 	_own_(closep) int to_fd = sys_create(b->storage_fd, path, O_WRONLY | O_EXCL, 0600);
 	if (to_fd >= 0) {
-		_own_(closep) int from_fd =
-			sys_openat(AT_FDCWD, piece->host, O_RDONLY | O_NONBLOCK);
+		_own_(closep) int from_fd = open_host(piece, O_RDONLY | O_NONBLOCK);
 		int r = from_fd < 0 ? from_fd : sys_fstat(from_fd, &st);
 
 		if (r == 0 && !S_ISREG(st.st_mode))
