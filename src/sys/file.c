@@ -88,9 +88,34 @@ int sys_mkdir_all(int dir_fd, const char *path, mode_t mode)
 	return r == -EEXIST ? 0 : r;
 }
 
-static int remove_children(int fd, dev_t device, int depth);
+/* A tree of any depth, with a bounded number of descriptors: a directory that lies too deep is
+ * moved to the top, where a later round finds it. */
+struct removal {
+	int top_fd;
+	dev_t device;
+	unsigned moved; /* also the next name */
+};
 
-static int remove_entry(int dir_fd, const char *name, dev_t device, int depth)
+#define REMOVAL_DEPTH_MAX 50
+
+static int remove_children(struct removal *removal, int fd, int depth);
+
+static int move_up(struct removal *removal, int dir_fd, const char *name)
+{
+	char new_name[32];
+
+	/* The box may have the name already. */
+	for (int i = 0; i < 1000; i++) {
+		(void)snprintf(new_name, sizeof(new_name), ".deep-%u", removal->moved++);
+		int r = SYS_RAW(SYS_renameat2, dir_fd, name, removal->top_fd, new_name,
+				RENAME_NOREPLACE);
+		if (r != -EEXIST)
+			return r;
+	}
+	return -EEXIST;
+}
+
+static int remove_entry(struct removal *removal, int dir_fd, const char *name, int depth)
 {
 	int r = sys_unlinkat(dir_fd, name, 0);
 
@@ -113,21 +138,19 @@ static int remove_entry(int dir_fd, const char *name, dev_t device, int depth)
 	r = sys_fstat(fd, &st);
 	if (r < 0)
 		return r;
-	if (st.st_dev != device)
+	if (st.st_dev != removal->device)
 		return -EXDEV;
 	if ((st.st_mode & 0700) != 0700)
 		(void)sys_fchmod(fd, 0700); /* The next removal tells. */
-	r = remove_children(fd, device, depth + 1);
+	if (depth >= REMOVAL_DEPTH_MAX)
+		return move_up(removal, dir_fd, name);
+	r = remove_children(removal, fd, depth + 1);
 	return r < 0 ? r : sys_unlinkat(dir_fd, name, AT_REMOVEDIR);
 }
 
-#define TREE_DEPTH_MAX 2000
-
-static int remove_children(int fd, dev_t device, int depth)
+static int remove_children(struct removal *removal, int fd, int depth)
 {
-	if (depth > TREE_DEPTH_MAX)
-		return -ELOOP;
-	int copy_fd = SYS_RESULT(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+	int copy_fd = sys_openat(fd, ".", O_RDONLY | O_DIRECTORY);
 	if (copy_fd < 0)
 		return copy_fd;
 	_own_(closedirp) DIR *dir = fdopendir(copy_fd);
@@ -140,7 +163,7 @@ static int remove_children(int fd, dev_t device, int depth)
 	while ((entry = readdir(dir)) != NULL) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		int r = remove_entry(fd, entry->d_name, device, depth);
+		int r = remove_entry(removal, fd, entry->d_name, depth);
 		if (r < 0 && first == 0)
 			first = r;
 	}
@@ -149,10 +172,28 @@ static int remove_children(int fd, dev_t device, int depth)
 
 int sys_remove_tree(int dir_fd, const char *name)
 {
+	struct removal removal = {0};
 	struct stat st;
 	int r = sys_fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	return remove_entry(dir_fd, name, st.st_dev, 0);
+	if (!S_ISDIR(st.st_mode))
+		return sys_unlinkat(dir_fd, name, 0);
+	if ((st.st_mode & 0700) != 0700)
+		(void)sys_fchmodat(dir_fd, name, 0700); /* The open tells. */
+	_own_(closep) int top_fd = sys_openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	if (top_fd < 0)
+		return top_fd == -ENOENT ? 0 : top_fd;
+	removal.top_fd = top_fd;
+	removal.device = st.st_dev;
+	/* Each round makes what is left shallower. */
+	for (unsigned moved = 1; moved != removal.moved;) {
+		moved = removal.moved;
+		r = remove_children(&removal, top_fd, 0);
+		if (r < 0)
+			return r;
+	}
+	r = sys_unlinkat(dir_fd, name, AT_REMOVEDIR);
+	return r == -ENOENT ? 0 : r;
 }
