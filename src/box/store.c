@@ -121,13 +121,19 @@ int store_open_box(const char *home, bool rooted, const char *name, int *ret_box
 int store_make_temporary(const char *home, bool rooted, char **ret_path, int *ret_lock_fd,
 			 int *ret_files_fd, struct cloche_err *err)
 {
-	char rest[64];
 	char path[PATH_MAX];
+	int r = store_path(home, rooted, "tmp", path, sizeof(path));
 
-	(void)snprintf(rest, sizeof(rest), "tmp/%d", getpid());
-	int r = store_path(home, rooted, rest, path, sizeof(path));
-	if (r == 0)
-		r = sys_remove_tree(AT_FDCWD, path);
+	if (r < 0)
+		return err_set(err, r, "'%s': %s", home, errno_text(r));
+	/* Nobody sweeps between the directory and its lock. */
+	_own_(closep) int parent_fd = open_private(path, err);
+	if (parent_fd < 0)
+		return parent_fd;
+	(void)sys_flock(parent_fd, LOCK_SH); /* Not everywhere are there locks. */
+	size_t length = strlen(path);
+	(void)snprintf(path + length, sizeof(path) - length, "/%d", getpid());
+	r = sys_remove_tree(AT_FDCWD, path);
 	if (r < 0)
 		return err_set(err, r, "'%s': %s", path, errno_text(r));
 	_own_(closep) int dir_fd = open_private(path, err);
@@ -157,7 +163,10 @@ void store_sweep(const char *home, bool rooted)
 	if (store_path(home, rooted, "tmp", path, sizeof(path)) < 0)
 		return;
 	_own_(closedirp) DIR *dir = opendir(path);
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+	/* Somebody sweeps already, or is making a directory that has no lock yet. */
+	if (dir == NULL || sys_flock(dirfd(dir), LOCK_EX | LOCK_NB) < 0)
+		return;
+	while ((entry = readdir(dir)) != NULL) {
 		if (entry->d_name[0] == '.')
 			continue;
 		_own_(closep) int fd =
