@@ -11,10 +11,13 @@
 
 #define GROUP_PREFIX "cloche-"
 
+/* Of a mount point, and of a group below it; longer ones are not used. */
+#define GROUP_PATH_SIZE 1024
+
 /* Where the caller's group of a controller is, or "" . */
 struct place {
 	enum limit_way way;
-	char path[PATH_MAX];
+	char path[3 * GROUP_PATH_SIZE];
 };
 
 /* "/proc/self/cgroup" has "N:controllers:path"; v2 is "0::path". */
@@ -97,38 +100,116 @@ static int write_in(const char *directory, const char *file, const char *text)
 	return sys_write_file(AT_FDCWD, path, text);
 }
 
-/* A v2 directory in which groups with this controller can be made: the caller's own group, else,
- * for host root, a group of ours at the top. */
-static bool find_v2(const char *controller, char *ret_path, size_t size)
+/* Only the real root has no type; in any other group of v2 there are either processes or divided
+ * groups. (A kernel lets "pids" and "cpu" be divided all the same, and then nothing can be put into
+ * the new groups.) */
+static bool v2_is_divisible(const char *directory)
 {
-	char mount[PATH_MAX / 2];
-	char own[PATH_MAX / 2];
+	char path[PATH_MAX + 64];
+	char text[64];
+
+	(void)snprintf(path, sizeof(path), "%s/cgroup.type", directory);
+	ssize_t n = sys_read_file(AT_FDCWD, path, text, sizeof(text));
+	if (n == -ENOENT)
+		return true;
+	if (n < 0 || strcmp(text, "domain\n") != 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "%s/cgroup.procs", directory);
+	return sys_read_file(AT_FDCWD, path, text, sizeof(text)) == 0;
+}
+
+static bool writable_in(const char *directory, const char *file)
+{
+	char path[PATH_MAX + 64];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", directory, file);
+	return sys_faccessat(AT_FDCWD, path, W_OK) == 0;
+}
+
+/* Groups with this controller can be made here, and processes of ours be moved into them. */
+static bool v2_has(const char *directory, const char *controller)
+{
+	return sys_faccessat(AT_FDCWD, directory, W_OK) == 0 &&
+	       writable_in(directory, "cgroup.procs") && v2_is_divisible(directory) &&
+	       file_has_word(directory, "cgroup.subtree_control", controller);
+}
+
+/* The same, or it can be brought about; without `change` nothing is. */
+static bool v2_give(const char *directory, const char *controller, bool change)
+{
 	char enable[64];
+
+	if (v2_has(directory, controller))
+		return true;
+	if (!v2_is_divisible(directory) ||
+	    !file_has_word(directory, "cgroup.controllers", controller) ||
+	    !writable_in(directory, "cgroup.subtree_control"))
+		return false;
+	(void)snprintf(enable, sizeof(enable), "+%s", controller);
+	return !change || write_in(directory, "cgroup.subtree_control", enable) == 0;
+}
+
+/* Host root has a group of its own at the top. */
+static bool find_v2_root(const char *mount, const char *controller, bool change, char *ret_path,
+			 size_t size)
+{
+	if (geteuid() != 0 || !v2_give(mount, controller, change))
+		return false;
+	(void)snprintf(ret_path, size, "%s/cloche", mount);
+	if (!change)
+		return true;
+	int r = sys_mkdirat(AT_FDCWD, ret_path, 0755);
+	return (r == 0 || r == -EEXIST) && v2_give(ret_path, controller, change);
+}
+
+/* A group that is the caller's to divide, with nobody in it but this process (systemd-run
+ * --property Delegate=yes): which then goes into a group below. */
+static bool find_v2_own(const char *own, const char *controller, bool change)
+{
+	char path[PATH_MAX];
+	char text[64];
+	char *end;
+
+	(void)snprintf(path, sizeof(path), "%s/cgroup.procs", own);
+	if (sys_read_file(AT_FDCWD, path, text, sizeof(text)) <= 0 ||
+	    strtol(text, &end, 10) != getpid() || strcmp(end, "\n") != 0 ||
+	    sys_faccessat(AT_FDCWD, own, W_OK) < 0 || !writable_in(own, "cgroup.procs") ||
+	    !file_has_word(own, "cgroup.controllers", controller))
+		return false;
+	if (!change)
+		return true;
+	(void)snprintf(path, sizeof(path), "%s/launcher", own);
+	int r = sys_mkdirat(AT_FDCWD, path, 0755);
+	return (r == 0 || r == -EEXIST) && write_in(path, "cgroup.procs", "0") == 0 &&
+	       v2_give(own, controller, true);
+}
+
+/* A v2 directory in which groups with this controller can be made. Of the groups around the
+ * caller's one only such that have the controller already: others manage them. */
+static bool find_v2(const char *controller, bool change, char *ret_path, size_t size)
+{
+	char mount[GROUP_PATH_SIZE];
+	char own[GROUP_PATH_SIZE];
 
 	if (!mount_of("", mount, sizeof(mount)) || !own_group("", own, sizeof(own)))
 		return false;
-	(void)snprintf(enable, sizeof(enable), "+%s", controller);
-	(void)snprintf(ret_path, size, "%s%s", mount, strcmp(own, "/") == 0 ? "" : own);
-	if (sys_faccessat(AT_FDCWD, ret_path, W_OK) == 0 &&
-	    (file_has_word(ret_path, "cgroup.subtree_control", controller) ||
-	     write_in(ret_path, "cgroup.subtree_control", enable) == 0))
+	if (find_v2_root(mount, controller, change, ret_path, size))
 		return true;
-	if (!file_has_word(mount, "cgroup.controllers", controller) ||
-	    sys_faccessat(AT_FDCWD, mount, W_OK) < 0)
-		return false;
-	if (!file_has_word(mount, "cgroup.subtree_control", controller) &&
-	    write_in(mount, "cgroup.subtree_control", enable) < 0)
-		return false;
-	(void)snprintf(ret_path, size, "%s/cloche", mount);
-	int r = sys_mkdirat(AT_FDCWD, ret_path, 0755);
-	return (r == 0 || r == -EEXIST) &&
-	       write_in(ret_path, "cgroup.subtree_control", enable) == 0;
+	(void)snprintf(ret_path, size, "%s%s", mount, strcmp(own, "/") == 0 ? "" : own);
+	if (find_v2_own(ret_path, controller, change))
+		return true;
+	for (char *end; (end = strrchr(ret_path + strlen(mount), '/')) != NULL;) {
+		*end = '\0';
+		if (v2_has(ret_path, controller))
+			return true;
+	}
+	return false;
 }
 
 static bool find_v1(const char *controller, char *ret_path, size_t size)
 {
-	char mount[PATH_MAX / 2];
-	char own[PATH_MAX / 2];
+	char mount[GROUP_PATH_SIZE];
+	char own[GROUP_PATH_SIZE];
 
 	if (!mount_of(controller, mount, sizeof(mount)) || !own_group(controller, own, sizeof(own)))
 		return false;
@@ -139,11 +220,11 @@ static bool find_v1(const char *controller, char *ret_path, size_t size)
 	return sys_faccessat(AT_FDCWD, ret_path, W_OK) == 0;
 }
 
-static struct place find_place(const char *controller)
+static struct place find_place(const char *controller, bool change)
 {
 	struct place place = {.way = LIMIT_NONE};
 
-	if (find_v2(controller, place.path, sizeof(place.path)))
+	if (find_v2(controller, change, place.path, sizeof(place.path)))
 		place.way = LIMIT_CGROUP2;
 	else if (find_v1(controller, place.path, sizeof(place.path)))
 		place.way = LIMIT_CGROUP1;
@@ -152,7 +233,7 @@ static struct place find_place(const char *controller)
 
 enum limit_way limiter_probe(const char *controller)
 {
-	return find_place(controller).way;
+	return find_place(controller, false).way;
 }
 
 /* The name says who made it, so that the next command can tell whether that one still lives. */
@@ -161,34 +242,54 @@ static void group_name(char *buffer, size_t size)
 	(void)snprintf(buffer, size, GROUP_PREFIX "%d", getpid());
 }
 
-/* Where those who have groups say so: without an entry there is nothing to sweep. -ENOENT where
+/* Where those who have groups say which: without an entry there is nothing to sweep. -ENOENT where
  * the caller has no such place. */
 static int open_marks(bool make)
 {
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	const char *base = getenv("XDG_RUNTIME_DIR");
+	const char *below = "";
 	char path[PATH_MAX];
 
 	if (geteuid() == 0)
-		runtime = "/run";
-	if (runtime == NULL || runtime[0] != '/')
+		base = "/run";
+	if (base == NULL || base[0] != '/')
+		base = getenv("XDG_DATA_HOME");
+	if (base == NULL || base[0] != '/') {
+		base = getenv("HOME");
+		below = "/.local/share";
+	}
+	if (base == NULL || base[0] != '/')
 		return -ENOENT;
-	(void)snprintf(path, sizeof(path), "%s/cloche/groups", runtime);
+	if (snprintf(path, sizeof(path), "%s%s/cloche/groups", base, below) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
 	int r = make ? sys_mkdir_all(AT_FDCWD, path, 0700) : 0;
 	return r < 0 ? r : sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
-static void mark(bool present)
+/* Before the group is made, so that a command that is killed leaves none without a mark. */
+static void mark(const char *path)
 {
 	char name[64];
-	_own_(closep) int dir_fd = open_marks(present);
+	_own_(closep) int dir_fd = open_marks(true);
 
-	if (dir_fd < 0)
-		return;
 	group_name(name, sizeof(name));
-	if (present)
-		(void)sys_mknodat(dir_fd, name, S_IFREG | 0600, 0); /* Without it, no sweep. */
-	else
-		(void)sys_unlinkat(dir_fd, name, 0);
+	_own_(closep) int fd =
+		dir_fd < 0 ? dir_fd
+			   : sys_create(dir_fd, name, O_WRONLY | O_APPEND | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return; /* Without it, no sweep. */
+	(void)sys_write_all(fd, path, strlen(path));
+	(void)sys_write_all(fd, "\n", 1);
+}
+
+static void unmark(void)
+{
+	char name[64];
+	_own_(closep) int dir_fd = open_marks(false);
+
+	group_name(name, sizeof(name));
+	if (dir_fd >= 0)
+		(void)sys_unlinkat(dir_fd, name, 0); /* Or the next command does. */
 }
 
 static bool maker_is_dead(const char *name)
@@ -215,8 +316,7 @@ static char *make_group(struct limiter *limiter, const struct place *place)
 		if (strcmp(limiter->groups[i], path) == 0)
 			return limiter->groups[i];
 	}
-	if (limiter->group_count == 0)
-		mark(true);
+	mark(path);
 	int r = sys_mkdirat(AT_FDCWD, path, 0755);
 	if ((r < 0 && r != -EEXIST) || limiter->group_count == LIMIT_GROUPS_MAX)
 		return NULL;
@@ -228,7 +328,7 @@ static char *make_group(struct limiter *limiter, const struct place *place)
 
 static int set_memory(struct limiter *limiter, uint64_t bytes, struct cloche_err *err)
 {
-	struct place place = find_place("memory");
+	struct place place = find_place("memory", true);
 	char text[32];
 
 	limiter->memory = LIMIT_COUNTED;
@@ -253,10 +353,11 @@ static int set_memory(struct limiter *limiter, uint64_t bytes, struct cloche_err
 static int set_tasks(struct limiter *limiter, uint32_t tasks, bool several_ids,
 		     struct cloche_err *err)
 {
-	struct place place = find_place("pids");
+	struct place place = find_place("pids", true);
 	char text[32];
 
-	(void)snprintf(text, sizeof(text), "%u", tasks);
+	/* The box's first process is in the group, too, and not the guest's. */
+	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)tasks + 1);
 	char *group = place.way == LIMIT_NONE ? NULL : make_group(limiter, &place);
 	limiter->tasks = place.way;
 	if (group != NULL && write_in(group, "pids.max", text) == 0)
@@ -272,7 +373,7 @@ static int set_tasks(struct limiter *limiter, uint32_t tasks, bool several_ids,
 
 static int set_cpu(struct limiter *limiter, uint32_t milli, struct cloche_err *err)
 {
-	struct place place = find_place("cpu");
+	struct place place = find_place("cpu", true);
 	char text[64];
 	char *group = place.way == LIMIT_NONE ? NULL : make_group(limiter, &place);
 	int r = -ENOENT;
@@ -377,22 +478,25 @@ void limiter_done(struct limiter *limiter)
 		free(limiter->groups[i]);
 	}
 	if (limiter->group_count > 0)
-		mark(false);
+		unmark();
 	*limiter = (struct limiter){0};
 }
 
-/* False: something is still in one of them. */
-static bool sweep_place(const struct place *place)
+/* The groups that a mark names. False: something is still in one of them. */
+static bool sweep_groups(int dir_fd, const char *mark_name)
 {
-	_own_(closedirp) DIR *dir = opendir(place->path);
-	const struct dirent *entry;
+	char text[LIMIT_GROUPS_MAX * 3 * GROUP_PATH_SIZE];
+	char *save = NULL;
 	bool complete = true;
+	ssize_t n = sys_read_file(dir_fd, mark_name, text, sizeof(text));
 
-	while (dir != NULL && (entry = readdir(dir)) != NULL) {
-		if (!is_group_name(entry->d_name) || !maker_is_dead(entry->d_name))
-			continue;
+	for (const char *path = n < 0 ? NULL : strtok_r(text, "\n", &save); path != NULL;
+	     path = strtok_r(NULL, "\n", &save)) {
+		const char *name = strrchr(path, '/');
+
 		/* Only an empty group can be removed, so this harms nobody. */
-		if (sys_unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) == -EBUSY)
+		if (name != NULL && is_group_name(name + 1) &&
+		    sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR) == -EBUSY)
 			complete = false;
 	}
 	return complete;
@@ -400,30 +504,15 @@ static bool sweep_place(const struct place *place)
 
 void limiter_sweep(void)
 {
-	static const char *const controllers[] = {"memory", "pids", "cpu"};
 	int fd = open_marks(false);
 	_own_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
-	bool dead = false;
 
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
 		if (!is_group_name(entry->d_name) || !maker_is_dead(entry->d_name))
 			continue;
-		dead = true;
-	}
-	bool complete = true;
-	for (size_t i = 0; dead && i < ARRAY_LENGTH(controllers); i++) {
-		struct place place = find_place(controllers[i]);
-
-		if (place.way != LIMIT_NONE)
-			complete &= sweep_place(&place);
-	}
-	if (!dead || !complete)
-		return;
-	/* The marks go last: what was still busy is the next command's. */
-	rewinddir(dir);
-	while ((entry = readdir(dir)) != NULL) {
-		if (is_group_name(entry->d_name) && maker_is_dead(entry->d_name))
+		/* What is still busy is the next command's. */
+		if (sweep_groups(dirfd(dir), entry->d_name))
 			(void)sys_unlinkat(dirfd(dir), entry->d_name, 0); /* Or the next one. */
 	}
 }

@@ -74,6 +74,17 @@ os._exit(0)'
 	((BASH_REMATCH[1] <= 20 && BASH_REMATCH[1] >= 10)) || tell "wanted about 20"
 }
 
+@test "--tasks: one is enough for one program, two are not enough for three" {
+	box --tasks 1 -- true
+	succeeds
+	box --tasks 1 -- sh -c 'true & wait $!'
+	[ "$status" != 0 ] || tell "there were two"
+	box --tasks 2 -- sh -c 'sh -c "exit 3" & wait $!'
+	fails_with 3
+	box --tasks 2 -- sh -c 'sleep 1000 & true & wait $!'
+	[ "$status" != 0 ] || tell "there were three"
+}
+
 @test "--tasks: threads count" {
 	box --tasks 20 -- python3 -c '
 import threading
@@ -168,4 +179,20 @@ print(used.children_user + used.children_system)'
 	fails_with 124
 	box -p ./p.lua --wall none -- sleep 0.5
 	succeeds
+}
+
+# As systemd-run --user --scope --property Delegate=yes does it.
+@test "in a group that is the caller's to divide every limit can be had" {
+	need_root
+	id cloche-test >/dev/null 2>&1 || skip "no account cloche-test here"
+	grep -qw memory /sys/fs/cgroup/cgroup.controllers 2>/dev/null || skip "no pure cgroup v2 here"
+	local group=/sys/fs/cgroup/test-$$
+	mkdir "$group"
+	chown cloche-test "$group" "$group"/cgroup.{procs,subtree_control,threads}
+	run --separate-stderr sh -c 'echo $$ >"$1/cgroup.procs" && cd / && shift && exec "$@"' - "$group" \
+		setpriv --reuid cloche-test --regid cloche-test --init-groups -- env HOME=/nonexistent \
+		"$CLOCHE" run --memory 64M --tasks 5 --cpu 0.5 -- echo ran </dev/null
+	find "$group" -depth -type d -exec rmdir {} +
+	succeeds
+	prints ran
 }
