@@ -111,13 +111,22 @@ static size_t harmless_utf8(const unsigned char *p, size_t left)
 	return length;
 }
 
+size_t text_harmless(const void *p, size_t left)
+{
+	const unsigned char *c = p;
+
+	if (*c < 0x80)
+		return *c >= 0x20 && *c < 0x7f ? 1 : 0;
+	return harmless_utf8(c, left);
+}
+
 int buf_escaped(struct buf *buf, const void *bytes, size_t length)
 {
 	const unsigned char *p = bytes;
 	int r = 0;
 
 	for (size_t i = 0; i < length && r == 0;) {
-		size_t step = 1;
+		size_t step = text_harmless(p + i, length - i);
 
 		if (p[i] == '\n') {
 			r = buf_text(buf, "\\n");
@@ -125,15 +134,12 @@ int buf_escaped(struct buf *buf, const void *bytes, size_t length)
 			r = buf_text(buf, "\\t");
 		} else if (p[i] == '\\') {
 			r = buf_text(buf, "\\\\");
-		} else if (p[i] >= 0x20 && p[i] < 0x7f) {
-			r = buf_add(buf, p + i, 1);
-		} else if (p[i] >= 0x80 && (step = harmless_utf8(p + i, length - i)) > 0) {
+		} else if (step > 0) {
 			r = buf_add(buf, p + i, step);
 		} else {
-			step = 1;
 			r = buf_format(buf, "\\x%02x", p[i]);
 		}
-		i += step;
+		i += step > 0 ? step : 1;
 	}
 	return r;
 }

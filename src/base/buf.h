@@ -31,6 +31,10 @@ int buf_format(struct buf *buf, const char *format, ...) __attribute__((format(p
  * it is, everything else as \xNN (and \n, \t, \\). */
 int buf_escaped(struct buf *buf, const void *bytes, size_t length);
 
+/* How many of the bytes at p (left > 0 of them) are one character that may be shown as it is; 0: it
+ * may not. */
+size_t text_harmless(const void *p, size_t left);
+
 /* The content as a C string; "" while empty. Borrowed until the next change. */
 const char *buf_string(const struct buf *buf);
 

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/err.h"
 
+#include "base/buf.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* An error is one line, whatever bytes the names in it have. */
+/* An error is one line that a terminal obeys nothing of, whatever bytes the names in it have. */
 static void neutralise(char *text)
 {
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
+	size_t length = strlen(text);
 
-		if (c < 0x20 || c == 0x7f)
-			*text = '?';
+	for (size_t i = 0; i < length;) {
+		size_t step = text_harmless(text + i, length - i);
+
+		if (step == 0)
+			text[i] = '?';
+		i += step > 0 ? step : 1;
 	}
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/own.h"
 #include "cli/command.h"
+#include "policy/suggest.h"
 #include "sys/sys.h"
 
 #include <string.h>
@@ -28,6 +30,27 @@ static void print_overview(FILE *to)
 		to, "\n'cloche help COMMAND' tells more; 'cloche run -- PROGRAM' is the start.\n");
 }
 
+static int help_of(const struct command *command)
+{
+	(void)printf("cloche %s: %s\n\n", command->name, command->summary);
+	print_usage(command, stdout);
+	return 0;
+}
+
+static int unknown(const char *name)
+{
+	const char *names[ARRAY_LENGTH(commands)] = {0};
+	struct cloche_err err = {0};
+	char near[HINT_SIZE];
+
+	for (size_t i = 0; commands[i] != NULL; i++)
+		names[i] = commands[i]->name;
+	(void)err_set(&err, -EINVAL, "there is no command '%.200s'%s see 'cloche help'", name,
+		      hint(near, name, names)[0] != '\0' ? near : ";");
+	print_error(&err);
+	return 2;
+}
+
 static int help(int argc, char **argv)
 {
 	const struct command *command;
@@ -37,14 +60,7 @@ static int help(int argc, char **argv)
 		return 0;
 	}
 	command = find(argv[1]);
-	if (command == NULL) {
-		(void)fprintf(stderr, "cloche: there is no command '%s'; see 'cloche help'\n",
-			      argv[1]);
-		return 2;
-	}
-	(void)printf("cloche %s: %s\n\n", command->name, command->summary);
-	print_usage(command, stdout);
-	return 0;
+	return command != NULL ? help_of(command) : unknown(argv[1]);
 }
 
 static int version(int argc, char **argv)
@@ -96,10 +112,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	command = find(name);
-	if (command == NULL) {
-		(void)fprintf(stderr, "cloche: there is no command '%s'; see 'cloche help'\n",
-			      name);
-		return 2;
-	}
+	if (command == NULL)
+		return unknown(name);
+	if (argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
+		return help_of(command);
 	return command->run(argc - 1, argv + 1);
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/own.h"
 #include "cli/command.h"
+#include "policy/suggest.h"
 #include "world/identity.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define OPTIONS_MAX 40
-#define EXIT_USAGE  2
 
 /* getopt_long gives this plus the row's index for options without a letter. */
 #define LONG_ONLY 256
@@ -57,10 +58,46 @@ void policy_context_here(struct policy_context *context)
 	context->cwd = cwd != NULL && cwd[0] == '/' ? cwd : "/";
 }
 
-static int usage_error(const struct command *command)
+/* A command that runs a program leaves all small numbers to that. */
+static int usage_status(const struct command *command)
 {
-	(void)fprintf(stderr, "cloche: see 'cloche help %s'\n", command->name);
-	return EXIT_USAGE;
+	return strstr(command->arguments, "PROGRAM") != NULL ? 125 : 2;
+}
+
+static int usage_error(const struct command *command, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int usage_error(const struct command *command, const char *format, ...)
+{
+	struct cloche_err err = {0};
+	char text[ERR_TEXT_SIZE];
+	va_list list;
+
+	va_start(list, format);
+	(void)vsnprintf(text, sizeof(text), format, list);
+	va_end(list);
+	bool asks = text[0] != '\0' && text[strlen(text) - 1] == '?';
+	(void)err_set(&err, -EINVAL, "%s%s see 'cloche help %s'", text, asks ? "" : ";",
+		      command->name);
+	print_error(&err);
+	return usage_status(command);
+}
+
+/* The word of the command line that getopt did not understand. */
+static int unknown_option(const struct command *command, const char *word)
+{
+	const char *names[OPTIONS_MAX + 1] = {0};
+	char name[64];
+	char near[HINT_SIZE] = "";
+
+	for (int i = 0;
+	     command->options != NULL && command->options[i].name != NULL && i < OPTIONS_MAX; i++)
+		names[i] = command->options[i].name;
+	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+	const char *found = strncmp(name, "--", 2) == 0 ? suggest(name + 2, names) : NULL;
+	if (found != NULL)
+		(void)snprintf(near, sizeof(near), ", did you mean '--%s'?", found);
+	return usage_error(command, "there is no option '%.200s'%s", word, near);
 }
 
 struct tables {
@@ -166,6 +203,7 @@ int options_parse(const struct command *command, int argc, char **argv, struct p
 	struct policy_context context;
 	struct cloche_err err = {0};
 	struct tables tables;
+	bool said = false;
 	int status = 0;
 	int c;
 
@@ -186,16 +224,20 @@ int options_parse(const struct command *command, int argc, char **argv, struct p
 		const struct option_row *row = row_of(command, c);
 
 		if (c == '?' || c == ':' || row == NULL) {
-			(void)fprintf(stderr, "cloche %s: %s '%s'\n", command->name,
-				      c == ':' ? "a value is missing after" : "there is no option",
-				      argv[optind - 1]);
-			status = usage_error(command);
+			const char *word = argv[optind - 1];
+
+			status = c == ':' ? usage_error(command,
+							"a value is missing after '%.200s'", word)
+					  : unknown_option(command, word);
+			said = true;
 		} else if (apply(row, optarg, &parsed, &context, &err) < 0) {
 			status = 125;
 		}
 	}
-	if (status == 125)
+	if (status != 0 && !said)
 		print_error(&err);
+	if (status == 0 && argv[optind] == NULL && strstr(command->arguments, "PROGRAM") != NULL)
+		status = usage_error(command, "%s: which program?", command->name);
 	if (status != 0) {
 		parsed_done(&parsed);
 		return status;

@@ -7,6 +7,7 @@
 #define CLOCHE_POLICY_MODEL_H
 
 #include "policy/policy.h"
+#include "policy/suggest.h"
 
 /* A path has less than this many bytes, as the kernel wants it. */
 #define POLICY_PATH_SIZE 4096
@@ -54,17 +55,10 @@ int policy_unknown_call(const char *name, const char *origin, struct cloche_err 
 int parse_milli(const char *text, uint32_t *ret_milli);
 int parse_count(const char *text, uint32_t *ret_count);
 
-/* The word of a NULL-terminated list that is most like the given one; NULL when none is near. */
-const char *suggest(const char *word, const char *const *words);
-
 /* NULL-terminated, for suggest. */
 extern const char *const path_class_names[];
 extern const char *const preset_names[];
 extern const char *const setting_names[];
 extern const char *const limit_names[];
-
-/* ", did you mean 'x'?" of a static buffer's size, or "" when nothing is near. */
-#define HINT_SIZE 80
-const char *hint(char buffer[HINT_SIZE], const char *word, const char *const *words);
 
 #endif

@@ -3,9 +3,10 @@
  * "Did you mean": the edit distance of short words, with neighbouring letters swapped counted as
  * one mistake.
  */
-#include "policy/model.h"
+#include "policy/suggest.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 

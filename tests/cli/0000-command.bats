@@ -48,37 +48,68 @@ load ../helpers
 	prints "$plain"
 }
 
-@test "an unknown command is told in one line" {
+@test "an unknown command is told in one line, with what was meant" {
 	cloche rum -- true
 	fails_with 2
 	complains "rum"
+	complains "did you mean 'run'?"
 	[ "$(wc -l <<<"$stderr")" = 1 ] || tell "wanted one line"
 	cloche help rum
 	fails_with 2
 	complains "rum"
 }
 
-@test "an unknown option is told, and nothing runs" {
+@test "an unknown option is told in one line, with what was meant, and nothing runs" {
 	box --wirte /tmp -- touch here
-	fails_with 2
+	fails_with 125
 	complains "--wirte"
+	complains "did you mean '--write'?"
 	complains "cloche help run"
+	[ "$(wc -l <<<"$stderr")" = 1 ] || tell "wanted one line"
 	[ ! -e here ]
+	cloche explain --al
+	succeeds # Short for --all.
+	cloche explain --alll
+	fails_with 2
+	complains "did you mean '--all'?"
 }
 
 @test "an option without its value is told" {
 	box --memory
-	fails_with 2
+	fails_with 125
 	complains "--memory"
+	[ "$(wc -l <<<"$stderr")" = 1 ] || tell "wanted one line"
 }
 
 @test "run without a program is told" {
 	box
-	fails_with 2
+	fails_with 125
 	complains "which program"
 	box --
-	fails_with 2
+	fails_with 125
 	complains "which program"
+	[ "$(wc -l <<<"$stderr")" = 1 ] || tell "wanted one line"
+}
+
+@test "--help after a command is its help" {
+	cloche help run
+	local plain=$output
+	for word in --help -h; do
+		cloche run "$word"
+		succeeds
+		prints "$plain"
+	done
+	box -- printf '%s' --help
+	prints --help
+}
+
+@test "words of the command line are shown, never obeyed" {
+	for words in $'ru\e[31mn' $'run --b\e[31mog\x9b' $'run\t--b\xc2\x9b1mog' "run --read /no/\u009b"; do
+		# shellcheck disable=SC2086
+		cloche $words
+		[ "$status" != 0 ] || tell "wanted a failure"
+		! LC_ALL=C grep -q $'[\e\x9b]' <<<"$stderr" || tell "a control byte came out"
+	done
 }
 
 @test "options end at the program: its own are its own" {
