@@ -295,17 +295,14 @@ int launch_run(const struct launch_options *options, struct cloche_err *err)
 		.umask = umask(0),
 	};
 	(void)umask(launch.umask);
-	/* Nothing that the caller happened to have open goes anywhere. */
-	(void)sys_close_range(3, ~0U);
 	if (options->report_path != NULL) {
-		report_fd = strcmp(options->report_path, "-") == 0
-				    ? SYS_RESULT(fcntl(1, F_DUPFD_CLOEXEC, 3))
-				    : sys_create(AT_FDCWD, options->report_path, O_WRONLY | O_TRUNC,
-						 0644);
+		report_fd = report_open(options->policy, options->report_path, err);
 		if (report_fd < 0)
-			return err_set(err, report_fd, "report '%s': %s", options->report_path,
-				       errno_text(report_fd));
+			return report_fd;
 	}
+	/* Nothing else that the caller happened to have open goes anywhere. */
+	const int kept[] = {0, 1, 2, report_fd};
+	sys_close_others(kept, ARRAY_LENGTH(kept));
 	int status = prepare(&launch, err);
 	if (status == 0)
 		status = run(&launch, err);

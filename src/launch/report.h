@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "monitor/audit.h"
+#include "policy/policy.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,6 +47,9 @@ struct report {
 	size_t started_count;
 	uint64_t started_dropped;
 };
+
+/* The descriptor of --report's file ("-": standard output), or a negative errno. */
+int report_open(const struct policy *policy, const char *path, struct cloche_err *err);
 
 /* Takes a record from the box; anything may be in it. */
 void report_take(struct report *report, const struct audit_record *record, size_t length);

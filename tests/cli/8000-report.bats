@@ -110,3 +110,38 @@ for i in range(10000): libc.syscall(425, i, 0)'
 	box --report report -- true
 	report 'r["ended"] == "exited"'
 }
+
+@test "where guests may write, a report goes over no other file" {
+	echo precious >"$SCRATCH/precious"
+	mkdir out
+	ln -s "$SCRATCH/precious" out/report
+	box --write out --report out/report -- true
+	fails_with 125
+	complains "out/report"
+	mkfifo out/pipe
+	box --write out --report out/pipe -- true
+	fails_with 125
+	ln -s "$SCRATCH" out/folder
+	box --write out --report out/folder/new -- true
+	fails_with 125
+	box --write out --report out/folder/precious -- true
+	fails_with 125
+	[ ! -e "$SCRATCH/new" ]
+	[ "$(cat "$SCRATCH/precious")" = precious ]
+	mkdir out/real
+	box --write out --report out/real/report -- true
+	succeeds
+	grep -q '"exited"' out/real/report
+}
+
+@test "a report goes to an open descriptor, and to standard output" {
+	box --report /dev/fd/7 -- true 7>seven
+	succeeds
+	grep -q '"exited"' seven
+	box --report - -- true
+	succeeds
+	says '"exited"'
+	box --report >(cat >piped) -- true
+	succeeds
+	eventually 5 grep -q '"exited"' piped
+}
