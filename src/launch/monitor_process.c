@@ -5,6 +5,7 @@
  */
 #include "base/own.h"
 #include "launch/launch.h"
+#include "launch/terminal.h"
 #include "monitor/monitor.h"
 #include "sys/sys.h"
 
@@ -212,6 +213,7 @@ static int enter(struct launch *launch, struct built_world *world, int init_fd,
 	if (world->master_fd >= 0) {
 		struct message message = {.kind = MESSAGE_TERMINAL};
 
+		terminal_prepare(launch->terminal_mask, world->master_fd);
 		r = sys_send_fd(launch->link_fd, &message, sizeof(message), world->master_fd);
 		if (r < 0)
 			return err_set(err, r, "cannot hand over the terminal: %s", errno_text(r));

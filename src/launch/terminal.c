@@ -60,20 +60,27 @@ void terminal_resize(const struct terminal *terminal)
 		(void)SYS_RESULT(ioctl(terminal->master_fd, TIOCSWINSZ, &size));
 }
 
-void terminal_start(struct terminal *terminal, int take_master_fd)
+void terminal_prepare(int mask, int master_fd)
 {
+	struct terminal terminal;
 	struct termios modes;
 
+	terminal_init(&terminal, mask);
+	terminal.master_fd = master_fd;
+	int from = terminal.input_fd >= 0 ? terminal.input_fd : terminal.output_fd;
+	if (SYS_RESULT(tcgetattr(from, &modes)) == 0) {
+		if (caller_ends_lines(&terminal))
+			modes.c_oflag &= ~(tcflag_t)OPOST;
+		(void)tcsetattr(master_fd, TCSANOW, &modes); /* It may have hung up. */
+	}
+	terminal_resize(&terminal);
+}
+
+void terminal_start(struct terminal *terminal, int take_master_fd)
+{
 	terminal->master_fd = take_master_fd;
 	(void)SYS_RESULT(fcntl(take_master_fd, F_SETFL, O_NONBLOCK));
-	/* The guest's line begins with the modes that the caller's has. */
-	int from = terminal->input_fd >= 0 ? terminal->input_fd : terminal->output_fd;
-	if (SYS_RESULT(tcgetattr(from, &modes)) == 0) {
-		if (caller_ends_lines(terminal))
-			modes.c_oflag &= ~(tcflag_t)OPOST;
-		(void)tcsetattr(take_master_fd, TCSANOW, &modes);
-	}
-	terminal_resize(terminal);
+	terminal_resize(terminal); /* It may have changed meanwhile. */
 	terminal_raw(terminal);
 }
 

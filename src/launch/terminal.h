@@ -29,6 +29,9 @@ struct terminal {
 
 /* mask: bit n is set where the caller's descriptor n is a terminal. */
 void terminal_init(struct terminal *terminal, int mask);
+/* The guest's line begins with the modes and the size that the caller's has. Before the guest
+ * starts: it sees them, and may change them, at once. */
+void terminal_prepare(int mask, int master_fd);
 void terminal_start(struct terminal *terminal, int take_master_fd);
 /* The caller's modes again; and raw again, after a stop. */
 void terminal_restore(struct terminal *terminal);
