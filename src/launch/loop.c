@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/statvfs.h>
 
@@ -61,13 +62,15 @@ static void send_signal(const struct loop *loop, int signal, bool group)
 			  -1); /* It may have ended. */
 }
 
+static void stop_self(struct loop *loop);
+
 /* The guest was stopped: so are we, with the caller's terminal as it was. */
 static void stop_with_guest(struct loop *loop)
 {
 	if (loop->launch->terminal_mask == 0)
 		return;
 	terminal_restore(&loop->terminal);
-	(void)sys_kill(getpid(), SIGSTOP);
+	stop_self(loop);
 	terminal_resize(&loop->terminal);
 	terminal_raw(&loop->terminal);
 	send_signal(loop, SIGCONT, true);
@@ -98,7 +101,7 @@ static void take_signal(struct loop *loop)
 	bool keyboard = info.ssi_code == SI_KERNEL;
 	send_signal(loop, signal, keyboard || signal == SIGCONT || signal == SIGTSTP);
 	if (signal == SIGTSTP)
-		(void)sys_kill(getpid(), SIGSTOP);
+		stop_self(loop);
 }
 
 static void take_hello(struct loop *loop, pid_t init)
@@ -244,6 +247,32 @@ static void check_time(struct loop *loop)
 		kill_box(loop, END_WALL);
 	else if (disk_is_limited(loop) && now >= loop->next_disk_ms)
 		check_disk(loop);
+}
+
+/* The limits hold while we are stopped, too: a guest that leads a terminal can have that by
+ * stopping itself. A copy of this process looks after them meanwhile. */
+static void stop_self(struct loop *loop)
+{
+	bool watched = loop->launch->policy->limits.wall_ms > 0 || disk_is_limited(loop);
+	int watcher = watched ? sys_clone(0, NULL) : 0;
+
+	if (watcher < 0)
+		return;
+	if (watched && watcher == 0) {
+		(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+		while (!loop->killed) {
+			(void)sys_poll(NULL, 0, timeout_ms(loop));
+			check_time(loop);
+		}
+		_exit((int)loop->launch->report.end);
+	}
+	(void)sys_kill(getpid(), SIGSTOP);
+	int status = 0;
+	if (watcher <= 0)
+		return;
+	(void)sys_kill(watcher, SIGKILL);
+	if (sys_wait4(watcher, &status, 0, NULL) == watcher && WIFEXITED(status))
+		kill_box(loop, (enum run_end)WEXITSTATUS(status)); /* It has done that already. */
 }
 
 /* The child that held the user namespace is dead soon after the start. */

@@ -5,10 +5,15 @@
 
 load ../helpers
 
-typed() { # PYTHON, with t = Terminal(...) at hand
+teardown() {
+	[ -z "${BOX:-}" ] || [ "$(id -u)" != 0 ] || rm -rf "/var/lib/cloche/boxes/$BOX"
+	scratch_done
+}
+
+typed() { # PYTHON [ARG...]
 	CLOCHE=$CLOCHE PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$BATS_TEST_DIRNAME \
-		timeout 50 python3 -c "from terminal import *
-$1"
+		timeout $((50 * ${CLOCHE_SLOW:-1})) python3 -c "from terminal import *
+$1" "${@:2}"
 }
 
 @test "inside it is a terminal, and not the caller's" {
@@ -162,4 +167,31 @@ t = Terminal([CLOCHE, "run", "--", "sh", "-c", "echo ready; exec sleep 1000"])
 t.expect("ready")
 t.hang_up()
 assert t.wait() in (129, -1), t.status'
+}
+
+# A guest that runs on, while the one that leads the terminal has stopped itself and cloche with it.
+stopped_until() { # STATUS SCRIPT OPTION...
+	MARK=cloche-stop-$$-$RANDOM typed '
+import subprocess, sys, time
+mark = os.environ["MARK"]
+def runs():
+    return subprocess.run(["pgrep", "--full", "^" + mark], stdout=subprocess.DEVNULL).returncode == 0
+t = Terminal([CLOCHE, "run", *sys.argv[3:], "--", "bash", "-c",
+	"exec -a $0 bash -c \"until grep -q ^State:.T /proc/\\$PPID/status; do :; done; $1\" & kill -STOP $$", mark, sys.argv[2]])
+assert os.waitpid(t.pid, os.WUNTRACED)[1] & 0xff == 0x7f, "cloche was not stopped"
+end = time.monotonic() + TIMEOUT
+while runs():
+    assert time.monotonic() < end, "it lives on"
+    time.sleep(0.05)
+os.kill(t.pid, signal.SIGCONT)
+assert t.wait() == int(sys.argv[1]), t.status' "$@"
+}
+
+@test "a guest that stops itself, and cloche with it, does not stop the time" {
+	stopped_until 124 "sleep 1000; :" --wall 1s
+}
+
+@test "a guest that stops itself, and cloche with it, does not lift the limit of disk" {
+	BOX=stop-$$-$RANDOM
+	stopped_until 137 'for ((i = 0; ; i++)); do head -c 1M /dev/zero >f$i; done' -b "$BOX" --disk 4M
 }

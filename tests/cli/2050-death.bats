@@ -6,6 +6,11 @@
 
 load ../helpers
 
+teardown() {
+	[ "$(id -u)" != 0 ] || rm -rf "/var/lib/cloche/boxes/kept$$"
+	scratch_done
+}
+
 # A box with several programs that all carry MARK; LAUNCHER and MONITOR are its processes.
 box_with_many() {
 	MARK=cloche-mark-$$-$RANDOM$RANDOM

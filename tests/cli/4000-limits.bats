@@ -6,6 +6,11 @@
 
 load ../helpers
 
+teardown() {
+	[ "$(id -u)" != 0 ] || rm -rf "/var/lib/cloche/boxes/disk$$"
+	scratch_done
+}
+
 @test "--wall ends everything with 124" {
 	local mark=cloche-wall-$$-$RANDOM
 	box --wall 0.3 -- bash -c "trap '' TERM; (exec -a $mark sleep 1000) & sleep 1000"

@@ -70,4 +70,4 @@ class Terminal:
         return self.status
 
 
-__all__ = ["CLOCHE", "Terminal", "os", "signal"]
+__all__ = ["CLOCHE", "TIMEOUT", "Terminal", "os", "signal"]
