@@ -21,7 +21,7 @@ state() { # what an installation would change
 		skip "no network to Debian's mirror"
 	state >../before
 	box --net host --env DEBIAN_FRONTEND=noninteractive -- sh -ec '
-		apt-get -qq -y -o Dpkg::Use-Pty=0 install --no-install-recommends hello >&2
+		apt-get -qq -y -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 install --no-install-recommends hello >&2
 		hello; dpkg -s hello | grep ^Status; stat -c "%U %G %a" /usr/bin/hello
 		apt-get -qq -y remove hello >&2; test ! -e /usr/bin/hello'
 	succeeds
