@@ -119,6 +119,10 @@ static int set_authority(const struct launch *launch)
 		r = sys_capset(capabilities);
 	if (r == 0)
 		r = sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0);
+	/* They are the host network's, and whoever listens there could hand in a directory of the
+	 * host. Older kernels cannot do without: see SECURITY.md. */
+	if (r == 0 && launch->policy->net == NET_HOST)
+		(void)sys_leave_abstract_sockets();
 	/* The monitor takes the listener from this process; nobody else is in the box yet. */
 	return r < 0 ? r : sys_prctl(PR_SET_DUMPABLE, 1, 0, 0);
 }

@@ -309,6 +309,10 @@ static inline int sys_seccomp(unsigned operation, unsigned flags, void *arg)
 
 /* ---- descriptors ---- */
 
+/* This process and all that come of it reach no abstract Unix socket that was made by others (Linux
+ * 6.12; -EOPNOTSUPP or the like before). No new privileges must be set. */
+int sys_leave_abstract_sockets(void);
+
 static inline int sys_close_range(unsigned first, unsigned last)
 {
 	return SYS_RAW(SYS_close_range, first, last, 0);

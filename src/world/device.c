@@ -187,6 +187,7 @@ static int mask_proc(int root_fd)
 		"proc/key-users",     "proc/iomem",	 "proc/ioports",    "proc/config.gz",
 		"proc/kcore",	      "proc/kallsyms",	 "proc/kmsg",	    "proc/keys",
 		"proc/sysrq-trigger", "proc/timer_list", "proc/kpagecount", "proc/kpageflags",
+		"proc/modules",
 	};
 	const struct mount_attr frozen = {.attr_set = MOUNT_ATTR_RDONLY};
 	int r = 0;

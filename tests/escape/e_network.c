@@ -217,8 +217,9 @@ static void options(void *arg)
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return; /* No network, no options. */
-	forbidden(setsockopt(fd, SOL_IP, 64, table, sizeof(table)), "IPT_SO_SET_REPLACE");
-	forbidden(getsockopt(fd, SOL_IP, 64, table, &length), "IPT_SO_GET_INFO");
+	/* ENOPROTOOPT: a kernel without iptables. */
+	refused(setsockopt(fd, SOL_IP, 64, table, sizeof(table)), "IPT_SO_SET_REPLACE");
+	refused(getsockopt(fd, SOL_IP, 64, table, &length), "IPT_SO_GET_INFO");
 	refused(setsockopt(fd, SOL_SOCKET, SO_MARK, &on, sizeof(on)), "SO_MARK");
 	refused(setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &on, sizeof(on)), "SO_RCVBUFFORCE");
 	refused(setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &on, sizeof(on)), "SO_ATTACH_BPF");

@@ -11,6 +11,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <sys/sysmacros.h>
 
 static int files_seen;
 static int writable;
@@ -50,6 +51,14 @@ static void walk(const char *folder, int depth)
 	closedir(dir);
 }
 
+/* What a box puts over a name that it cannot take away. */
+static bool is_null(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
 static void writing(void *arg)
 {
 	static const char *const known[] = {"/proc/sysrq-trigger",
@@ -84,7 +93,7 @@ static void writing(void *arg)
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		int fd = open(known[i], O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 
-		refused(fd, "opening %s to write", known[i]);
+		must_not(fd >= 0 && !is_null(fd), "opening %s to write", known[i]);
 		if (fd >= 0)
 			close(fd);
 	}

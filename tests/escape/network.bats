@@ -24,6 +24,11 @@ teardown() {
 	hostile e_sockets
 }
 
+@test "the host's sockets are out of reach with the host's network, too" {
+	need_kernel 6.12
+	hostile e_sockets --net host -- seen
+}
+
 @test "System V objects, queues and keys of the host are out of reach" {
 	hostile e_ipc
 }
