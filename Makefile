@@ -48,7 +48,8 @@ fuzz: ## fuzz every target for SECS seconds, or one: make fuzz F=policy
 	@CC=clang $(MAKE) all B=build-fuzz OPTIONS="-Dfuzz=true $(SANITIZE)"
 	@tools/run-suites --build build-fuzz --fuzz-seconds $(SECS) fuzz$(if $(F),/f_$(F))
 
-bench: all ## measure; BASE=file compares with a saved run
+bench: all ## measure beside other sandboxes; BASE=file compares with a saved run
+	@tools/need bench
 	@bench/run $(BASE)
 
 cover: ## which lines the unit tests reach: build-cover/cover.html

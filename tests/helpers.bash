@@ -132,7 +132,7 @@ all_ok() {
 
 # Waits for a state: eventually 5 test -e file. The time is only there to fail.
 eventually() {
-	local end=$((SECONDS + $1 * ${CLOCHE_SLOW:-1}))
+	local end=$((SECONDS + 1 + $1 * ${CLOCHE_SLOW:-1})) # SECONDS may be about to change.
 	shift
 	until "$@"; do
 		((SECONDS < end)) || {

@@ -12,7 +12,7 @@ teardown() {
 
 typed() { # PYTHON [ARG...]
 	CLOCHE=$CLOCHE PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$BATS_TEST_DIRNAME \
-		timeout $((50 * ${CLOCHE_SLOW:-1})) python3 -c "from terminal import *
+		timeout $((100 * ${CLOCHE_SLOW:-1})) python3 -c "from terminal import *
 $1" "${@:2}"
 }
 

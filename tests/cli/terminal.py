@@ -10,7 +10,7 @@ import termios
 import time
 
 CLOCHE = os.environ["CLOCHE"]
-TIMEOUT = 10 * int(os.environ.get("CLOCHE_SLOW", "1"))
+TIMEOUT = 30 * int(os.environ.get("CLOCHE_SLOW", "1"))
 
 
 class Terminal:
