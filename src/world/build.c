@@ -217,8 +217,15 @@ static int configure_overlay(int fs_fd, const char *lower, const char *name, boo
 		if (r < 0)
 			return r;
 	}
-	if (!rooted)
+	if (!rooted) {
 		r = sys_fsconfig_flag(fs_fd, "userxattr");
+	} else {
+		/* As in a user namespace, whatever this kernel's default is: a directory that was
+		 * moved must not show what is below it without the mounts that cover that. */
+		r = sys_fsconfig_string(fs_fd, "redirect_dir", "nofollow");
+		if (r == 0)
+			r = sys_fsconfig_string(fs_fd, "metacopy", "off");
+	}
 	return r < 0 ? r : sys_fsconfig_create(fs_fd);
 }
 

@@ -179,6 +179,20 @@ int world_detached_proc(struct cloche_err *err)
 	return new_proc(err);
 }
 
+/* With something empty of our own: nothing that a guest of a box that is kept may have replaced. */
+static int mask_directory(int root_fd, const char *path)
+{
+	const struct option settings[] = {{"mode", "0555"}, {"size", "4k"}, {"nr_inodes", "2"}};
+	_own_(closep) int point_fd = sys_openat2(root_fd, path, O_PATH | O_DIRECTORY,
+						 RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+
+	if (point_fd < 0)
+		return point_fd == -ENOENT ? 0 : point_fd; /* Not every kernel has it. */
+	_own_(closep) int fd = new_mount("tmpfs", settings, ARRAY_LENGTH(settings),
+					 DEVICE_FLAGS | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY);
+	return fd < 0 ? fd : sys_move_mount(fd, point_fd);
+}
+
 /* Entries that tell about the whole machine or change it. The kernel refuses most of this to the
  * box's ids by itself; this wall does not depend on that. */
 static int mask_proc(int root_fd)
@@ -202,13 +216,8 @@ static int mask_proc(int root_fd)
 			r = 0; /* Not every kernel has each. */
 	}
 	/* Its files are for anybody to write, and tell about the whole machine. */
-	_own_(closep) int empty_fd = r < 0 ? r : sys_open_tree(root_fd, "sys", OPEN_TREE_CLONE);
 	if (r == 0)
-		r = empty_fd < 0 ? empty_fd : sys_mount_setattr(empty_fd, 0, &frozen);
-	if (r == 0)
-		r = attach_at(root_fd, "proc/pressure", empty_fd);
-	if (r == -ENOENT)
-		r = 0;
+		r = mask_directory(root_fd, "proc/pressure");
 	_own_(closep) int sys_fd = r < 0 ? r : sys_open_tree(root_fd, "proc/sys", OPEN_TREE_CLONE);
 	if (r == 0)
 		r = sys_fd < 0 ? sys_fd : sys_mount_setattr(sys_fd, 0, &frozen);

@@ -39,64 +39,77 @@ int builder_copy_attributes(const struct builder *b, int fd, const struct stat *
 	return r < 0 ? r : sys_fchmod(fd, st->st_mode & 07777 & ~(mode_t)(S_ISUID | S_ISGID));
 }
 
-/* The directories above a stub: as on the host where it has them. */
-static int make_parents(const struct builder *b, const struct piece *piece, int mask_fd,
-			const char *path)
+/* One directory above a stub, made as on the host where it has it. Its descriptor. */
+static int make_parent(const struct builder *b, const struct piece *piece, int dir_fd,
+		       const char *name, const char *path)
 {
-	char part[PATH_MAX];
 	char host[2 * PATH_MAX];
 	struct stat st;
+	int r = sys_mkdirat(dir_fd, name, 0755);
+	bool fresh = r == 0;
 
-	for (const char *end = strchr(path, '/'); end != NULL; end = strchr(end + 1, '/')) {
-		(void)snprintf(part, sizeof(part), "%.*s", (int)(end - path), path);
-		int r = sys_mkdirat(mask_fd, part, 0755);
-		if (r == -EEXIST)
-			continue;
-		if (r < 0)
-			return r;
-		r = builder_own(b, mask_fd, part, 0, 0);
-		if (r < 0)
-			return r;
-		if (piece->host == NULL)
-			continue;
-		(void)snprintf(host, sizeof(host), "%s/%s", piece->host, part);
-		if (sys_fstatat(AT_FDCWD, host, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		_own_(closep) int fd = sys_openat(mask_fd, part, O_RDONLY | O_DIRECTORY);
-		if (fd < 0)
-			return fd;
+	if (r < 0 && r != -EEXIST)
+		return r;
+	_own_(closep) int fd =
+		sys_openat(dir_fd, name, (fresh ? O_RDONLY : O_PATH) | O_DIRECTORY | O_NOFOLLOW);
+	if (fd < 0 || !fresh)
+		return fd < 0 ? fd : TAKE_FD(&fd);
+	r = builder_own(b, dir_fd, name, 0, 0);
+	(void)snprintf(host, sizeof(host), "%s/%s", piece->host != NULL ? piece->host : "", path);
+	if (r == 0 && piece->host != NULL &&
+	    sys_fstatat(AT_FDCWD, host, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		r = builder_copy_attributes(b, fd, &st);
-		if (r < 0)
-			return r;
+	return r < 0 ? r : TAKE_FD(&fd);
+}
+
+/* The directory that a stub is made in, and the stub's name in it. Step by step and through no
+ * symlink: in a box that is kept, guests have had time to put some there. */
+static int open_parent(const struct builder *b, const struct piece *piece, int mask_fd,
+		       const char *path, const char **ret_name)
+{
+	char part[PATH_MAX];
+	_own_(closep) int fd = SYS_RESULT(fcntl(mask_fd, F_DUPFD_CLOEXEC, 3));
+	const char *name = path;
+
+	for (const char *end; fd >= 0 && (end = strchr(name, '/')) != NULL; name = end + 1) {
+		(void)snprintf(part, sizeof(part), "%.*s", (int)(end - path), path);
+		int next_fd = make_parent(b, piece, fd, part + (name - path), part);
+		if (next_fd < 0)
+			return next_fd;
+		(void)close(fd);
+		fd = next_fd;
 	}
-	return 0;
+	*ret_name = name;
+	return TAKE_FD(&fd);
 }
 
 static int make_stub(const struct builder *b, const struct piece *piece, int mask_fd,
 		     const struct stub *stub)
 {
-	int r = make_parents(b, piece, mask_fd, stub->path);
+	const char *name;
+	_own_(closep) int dir_fd = open_parent(b, piece, mask_fd, stub->path, &name);
+	int r = dir_fd;
 
-	if (r < 0)
-		return r;
+	if (dir_fd < 0)
+		return dir_fd;
 	switch (stub->kind) {
 	case STUB_DIR:
-		r = sys_mkdirat(mask_fd, stub->path, 0755);
+		r = sys_mkdirat(dir_fd, name, 0755);
 		if (r == 0)
-			r = sys_fchmodat(mask_fd, stub->path, stub->mode);
+			r = sys_fchmodat(dir_fd, name, stub->mode);
 		break;
 	case STUB_FILE:
-		r = sys_mknodat(mask_fd, stub->path, S_IFREG | 0644, 0);
+		r = sys_mknodat(dir_fd, name, S_IFREG | 0644, 0);
 		break;
 	case STUB_SYMLINK:
-		r = sys_symlinkat(stub->target, mask_fd, stub->path);
+		r = sys_symlinkat(stub->target, dir_fd, name);
 		break;
 	case STUB_WHITEOUT:
-		return sys_mknodat(mask_fd, stub->path, S_IFCHR, 0);
+		return sys_mknodat(dir_fd, name, S_IFCHR, 0);
 	}
 	if (r == -EEXIST)
 		return 0;
-	return r < 0 ? r : builder_own(b, mask_fd, stub->path, 0, 0);
+	return r < 0 ? r : builder_own(b, dir_fd, name, 0, 0);
 }
 
 int mask_make_stubs(const struct builder *b, const struct piece *piece, int fd)

@@ -76,3 +76,37 @@ teardown() {
 		[ "$status" = 125 ] || tell "'$name' was taken"
 	done
 }
+
+# A guest that knows what the next run mounts may prepare the places for that.
+@test "links in the way of what is mounted lead nowhere outside" {
+	mkdir -p deep/cwd "$SCRATCH/outside"
+	cd deep/cwd
+	box -b "$BOX" -- sh -c "mv $SCRATCH /var/tmp/moved && ln -s $SCRATCH/outside $SCRATCH && ls /var/tmp"
+	succeeds
+	says moved
+	box -b "$BOX" -- true
+	fails_with 125
+	complains "prepare the place"
+	[ -z "$(ls -A "$SCRATCH/outside")" ] || tell "made outside: $(ls -lR "$SCRATCH/outside")"
+}
+
+@test "a /sys that leads elsewhere shows nothing of the host" {
+	need_root
+	mkdir -m 755 "$SCRATCH/data/host"
+	echo secret >"$SCRATCH/data/host/file"
+	box -b "$BOX" -- sh -c "rmdir /sys && ln -s $SCRATCH/data/host /sys"
+	succeeds
+	box -b "$BOX" -- sh -c 'ls -A /proc/pressure; cat /proc/pressure/* /sys/*; true'
+	says_not secret
+	box -b "$BOX" -- rm /sys
+	box -b "$BOX" -- sh -c 'ls -A /proc/pressure'
+	prints ""
+}
+
+@test "a directory with something covered in it cannot be moved away from that" {
+	box -b "$BOX" -- python3 -c 'import os; os.rename("/var", "/moved")'
+	[[ $stderr == *"Invalid cross-device link"* || $stderr == *"Device or resource busy"* ]] ||
+		tell "wanted EXDEV or EBUSY"
+	box -b "$BOX" -- test -e /moved
+	fails_with 1
+}
