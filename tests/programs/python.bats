@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 400
+# timeout: 600
 #
 # Python, and what its own test modules say in a box and outside of it.
 load '../helpers'
@@ -47,9 +47,9 @@ differing() { # FILE
 	outcomes all "${MODULES[@]/#/test.}"
 	[ "$(wc -l <all.box)" -gt 1000 ] || tail -n 20 all.box all.box.err
 	[ "$(wc -l <all.box)" -gt 1000 ]
-	[ "$(cut -d' ' -f2 all.box)" = "$(cut -d' ' -f2 all.outside)" ]
 	mapfile -t names < <(differing all)
-	# Some depend on what else the machine does: they get a second chance, on both sides.
+	# Some depend on what else the machine does (who took too long is only in one of the lists):
+	# they get a second chance, on both sides.
 	if [ ${#names[@]} -gt 0 ]; then
 		outcomes again "${names[@]}"
 		mapfile -t names < <(differing again)

@@ -15,7 +15,7 @@ import time
 import unittest
 
 AT_A_TIME = 8
-SECONDS = 75 * int(os.environ.get("CLOCHE_SLOW", "1"))
+SECONDS = 120 * int(os.environ.get("CLOCHE_SLOW", "1"))
 
 
 class Result(unittest.TestResult):

@@ -290,6 +290,14 @@ static void nothing_reaches_out(void **state)
 	      "test.lua:1: attempt to call a nil value (method 'dump')");
 }
 
+/* On a slow machine the time may be over before anything else is. */
+static void ends(struct fixture *fixture, const char *text, const char *message)
+{
+	assert_true(load(fixture, text) < 0);
+	if (strstr(fixture->err.text, "the policy runs for too long") == NULL)
+		assert_string_equal(fixture->err.text, message);
+}
+
 static void runaway_policies_end(void **state)
 {
 	struct fixture *f = *state;
@@ -297,13 +305,13 @@ static void runaway_policies_end(void **state)
 	fails(f, "\nwhile true do end",
 	      "test.lua:2: the policy runs for too long; expected less than 10 million "
 	      "instructions and 2 seconds");
-	fails(f, "local t = {}\nwhile true do t[#t + 1] = ('x'):rep(1000) .. #t end",
-	      "test.lua:2: the policy needs too much memory; expected less than 16 MiB");
-	fails(f, "local s = ('x'):rep(1 << 24 - 1, 'yyyyyyyy')",
-	      "test.lua:1: the policy needs too much memory; expected less than 16 MiB");
-	fails(f, "local s = (''):rep(1 << 60)", "test.lua:1: string.rep: too often");
-	fails(f, "local t = {}\nfor i = 1, 10001 do t[i] = i end\ntable.sort(t)",
-	      "test.lua:3: the table is too long for this");
+	ends(f, "local t = {}\nwhile true do t[#t + 1] = ('x'):rep(1000) .. #t end",
+	     "test.lua:2: the policy needs too much memory; expected less than 16 MiB");
+	ends(f, "local s = ('x'):rep(1 << 24 - 1, 'yyyyyyyy')",
+	     "test.lua:1: the policy needs too much memory; expected less than 16 MiB");
+	ends(f, "local s = (''):rep(1 << 60)", "test.lua:1: string.rep: too often");
+	ends(f, "local t = {}\nfor i = 1, 10001 do t[i] = i end\ntable.sort(t)",
+	     "test.lua:3: the table is too long for this");
 	assert_true(load(f, "local function f() return 1 + f() end f()") < 0);
 	assert_true(load(f, "local s = ('('):rep(5000) .. '1'\nfiles(s)") < 0);
 	assert_true(load(f, "return table.unpack({}, 1, 1 << 30)") < 0);
