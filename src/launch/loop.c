@@ -32,14 +32,18 @@ struct loop {
 	bool killed; /* by us */
 };
 
-static const int passed_signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,  SIGUSR1, SIGUSR2,
-				     SIGCHLD, SIGALRM, SIGCONT, SIGWINCH, SIGTSTP};
+/* What others may send us; what tells of our own doings (SIGPIPE, SIGTTOU, faults ...) is ours. */
+static const int passed_signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,  SIGUSR1,  SIGUSR2,
+				     SIGCHLD, SIGALRM, SIGCONT, SIGWINCH, SIGTSTP,  SIGVTALRM,
+				     SIGPROF, SIGIO,   SIGURG,	SIGPWR,	  SIGSTKFLT};
 
 static void signal_set(sigset_t *set)
 {
 	(void)sigemptyset(set);
 	for (size_t i = 0; i < ARRAY_LENGTH(passed_signals); i++)
 		(void)sigaddset(set, passed_signals[i]);
+	for (int signal = SIGRTMIN; signal <= SIGRTMAX; signal++)
+		(void)sigaddset(set, signal);
 }
 
 static void kill_box(struct loop *loop, enum run_end end)

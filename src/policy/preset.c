@@ -110,9 +110,7 @@ static const char *const copy_build[] = {
 	NULL,
 };
 
-static const char *const env_basic[] = {"PATH", "HOME",	     "USER",	 "LOGNAME", "SHELL",
-					"TERM", "COLORTERM", "NO_COLOR", "LANG",    "LANGUAGE",
-					"LC_*", "TZ",	     NULL};
+static const char *const env_basic[] = {"PATH", "HOME", "USER", "TERM", "LANG", NULL};
 static const char *const env_build[] = {"CI",
 					"CC",
 					"CXX",

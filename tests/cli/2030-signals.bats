@@ -20,12 +20,12 @@ ends_with() { # STATUS
 }
 
 @test "a signal ends the program, and the status says which" {
-	for name in HUP INT QUIT TERM USR1 USR2 ALRM; do
+	for name in HUP INT QUIT TERM USR1 USR2 ALRM PROF IO RTMIN+3; do
 		: >out
 		# bash starts background jobs with INT and QUIT ignored, which stays so.
 		started python3 -c "
 import signal, time
-signal.signal(signal.SIG$name, signal.SIG_DFL)
+signal.signal($(kill -l "$name"), signal.SIG_DFL)
 print('ready', flush=True)
 time.sleep(1000)"
 		kill -s "$name" "$LAUNCHER"

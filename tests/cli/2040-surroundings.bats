@@ -17,6 +17,8 @@ load ../helpers
 	says "HOME=$HOME"
 	says "USER=$(id -un)"
 	says "LANG="
+	[ "$(cut -d= -f1 <<<"$output" | sort | tr '\n' ' ')" = "HOME LANG PATH TERM USER " ] ||
+		tell "wanted these and no others"
 }
 
 @test "--env passes a variable, sets one, passes a family" {

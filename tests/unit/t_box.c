@@ -47,7 +47,7 @@ static void a_sweep_takes_nothing_that_is_being_made(void **state)
 		while (sweepers[i] == 0)
 			store_sweep(folder, false);
 	}
-	for (int i = 0; i < 500; i++) {
+	for (int i = 0; i < 200; i++) {
 		_own_(freep) char *path = NULL;
 		_own_(closep) int lock_fd = -1;
 		_own_(closep) int files_fd = -1;
