@@ -163,13 +163,21 @@ static bool find_v2_root(const char *mount, const char *controller, bool change,
 }
 
 /* A group that is the caller's to divide, with nobody in it but this process (systemd-run
- * --property Delegate=yes): which then goes into a group below. */
-static bool find_v2_own(const char *own, const char *controller, bool change)
+ * --property Delegate=yes): which then goes into a group below. The group's path is cut to the one
+ * to divide. */
+static bool find_v2_own(char *own, const char *controller, bool change)
 {
 	char path[PATH_MAX];
 	char text[64];
-	char *end;
+	char *end = strrchr(own, '/');
 
+	/* It is there already, for another controller. */
+	if (end != NULL && strcmp(end, "/launcher") == 0) {
+		*end = '\0';
+		if (writable_in(own, "cgroup.procs") && v2_give(own, controller, change))
+			return true;
+		*end = '/';
+	}
 	(void)snprintf(path, sizeof(path), "%s/cgroup.procs", own);
 	if (sys_read_file(AT_FDCWD, path, text, sizeof(text)) <= 0 ||
 	    strtol(text, &end, 10) != getpid() || strcmp(end, "\n") != 0 ||
