@@ -62,17 +62,17 @@ load 'programs'
 		console.log(s.address().port); s.close(); })'
 	succeeds
 	port=$output
-	outside /usr/bin/python3 -c 'import socket, sys
+	outside /usr/bin/python3 -c 'import os, signal, socket, sys
 s = socket.socket()
 s.bind(("127.0.0.1", int(sys.argv[1])))
 s.listen()
-print("ready", flush=True)
-sys.stdin.read()' "$port" 3>&- < <(exec cat /dev/zero) >listening &
-	local listener=$!
+print(os.getpid(), flush=True)
+signal.alarm(60)
+signal.pause()' "$port" 3>&- </dev/null >listening &
 	eventually 10 test -s listening
+	CANARY_PID=$(<listening)
 	box -- node -e 'require("net").connect(+process.argv[1], "127.0.0.1")
 		.on("error", (error) => console.log(error.code))' "$port"
-	kill "$listener"
 	succeeds
 	prints ECONNREFUSED
 }
