@@ -11,6 +11,10 @@ _cloche_options() { # COMMAND
 	cloche help "$1" 2>/dev/null | grep -o -- '--[a-z]*'
 }
 
+_cloche_families() {
+	echo %file %desc %net %proc %creds %sched %signal %mem %ipc %time %event %mount %system
+}
+
 _cloche() {
 	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 	local command=${COMP_WORDS[1]} i
@@ -36,7 +40,15 @@ _cloche() {
 		)
 		return
 		;;
-	--copy | --read | --write | --hide | --private | --report)
+	--ask)
+		mapfile -t COMPREPLY < <(compgen -W "exec connect write exec,connect,write" -- "$word")
+		return
+		;;
+	-e | --expression)
+		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_families)" -- "$word")
+		return
+		;;
+	-o | --output | --copy | --read | --write | --hide | --private | --report)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -52,7 +64,7 @@ _cloche() {
 		mapfile -t COMPREPLY < <(compgen -e -- "$word")
 		return
 		;;
-	-b | --box | --hostname | --memory | --tasks | --cpu | --wall | --disk)
+	-s | --strings | -b | --box | --hostname | --memory | --tasks | --cpu | --wall | --disk)
 		return
 		;;
 	esac

@@ -70,13 +70,24 @@ int buf_text(struct buf *buf, const char *text)
 
 int buf_format(struct buf *buf, const char *format, ...)
 {
+	/* Most fits where there is room already, and need not be formatted twice. */
+	size_t room = buf->data == NULL || buf->failed ? 0 : buf->size - buf->length;
+	char *end = room > 0 ? buf->data + buf->length : NULL;
 	va_list list;
 
 	va_start(list, format);
-	int length = vsnprintf(NULL, 0, format, list);
+	int length = vsnprintf(end, room, format, list);
 	va_end(list);
+	bool fits =
+		length >= 0 && (size_t)length < room && (size_t)length <= buf->limit - buf->length;
+	if (!fits && end != NULL)
+		*end = '\0';
 	if (length < 0)
 		return -EINVAL;
+	if (fits) {
+		buf->length += (size_t)length;
+		return 0;
+	}
 	int r = reserve(buf, (size_t)length);
 	if (r < 0)
 		return r;

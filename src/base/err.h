@@ -7,12 +7,10 @@
 #ifndef CLOCHE_BASE_ERR_H
 #define CLOCHE_BASE_ERR_H
 
-#define ERR_TEXT_SIZE 512
+/* The structure is public, and so defined there. */
+#include <cloche/cloche.h>
 
-struct cloche_err {
-	int code; /* negative errno; 0 while nothing has failed */
-	char text[ERR_TEXT_SIZE];
-};
+#define ERR_TEXT_SIZE CLOCHE_ERR_TEXT_SIZE
 
 /* Sets the text and returns code, so that "return err_set(...)" reads as one step. A code that is
  * not negative is a mistake of ours and becomes -EIO. Control characters that come in through a

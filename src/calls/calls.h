@@ -16,8 +16,9 @@
 
 enum abi { ABI_X86_64, ABI_I386, ABI_COUNT };
 
-/* Zero refuses, with ENOSYS where no errno is given. */
-enum answer_kind { ANSWER_REFUSE, ANSWER_NATIVE, ANSWER_ASK };
+/* Zero refuses, with ENOSYS where no errno is given. ANSWER_STOP is the guard's word alone (see
+ * plan_guard_answer): the monitor decides too, with the caller stopped. */
+enum answer_kind { ANSWER_REFUSE, ANSWER_NATIVE, ANSWER_ASK, ANSWER_STOP };
 
 struct answer {
 	uint8_t kind;	 /* enum answer_kind */
@@ -28,6 +29,7 @@ enum test_op {
 	TEST_NONE, /* always holds; unused slots of a rule */
 	TEST_EQ,   /* (argument & mask) == value */
 	TEST_ANY,  /* (argument & mask) != 0 */
+	TEST_HIGH, /* its upper 32 bits == value: for addresses, and never in the table */
 };
 
 struct arg_test {
@@ -37,7 +39,7 @@ struct arg_test {
 	uint32_t value;
 };
 
-#define RULE_TESTS_MAX 2
+#define RULE_TESTS_MAX 3
 
 /* All tests must hold. */
 struct call_rule {

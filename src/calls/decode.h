@@ -145,6 +145,10 @@ void decode_json_string(struct buf *out, const void *bytes, size_t length, bool 
 /* A value of a list of flags.tbl: "O_CREAT", "creat" or "CREAT" of the list "open". */
 bool flag_list_find(const char *list, const char *name, size_t length, uint64_t *value);
 
+/* The same with the bits that the value is one of: O_RDONLY is 0 of O_ACCMODE's. */
+bool flag_list_find_bits(const char *list, const char *name, size_t length, uint64_t *mask,
+			 uint64_t *value);
+
 /* The bits in words, "O_RDONLY|O_CLOEXEC|0x8000000"; "0" for none. Unknown lists give hex. */
 void flag_list_text(struct buf *out, const char *list, uint64_t value);
 

@@ -13,30 +13,55 @@
 /* An argument's text: 4096 values of at most 4096 bytes is not what anybody wants to read. */
 #define PARTS_MAX (1U << 18)
 
-static void quote_byte(struct buf *out, uint8_t byte, bool digit_follows)
+/* At most this many bytes are made of one. */
+#define QUOTED_MAX 4
+
+static size_t quote_byte(char *to, uint8_t byte, bool digit_follows)
 {
 	static const char plain[] = {
 		[7] = 0, ['\t'] = 't', ['\n'] = 'n', ['\v'] = 'v', ['\f'] = 'f', ['\r'] = 'r'};
-	char text[8];
+	size_t used = 0;
 
-	if (byte == '"' || byte == '\\')
-		(void)snprintf(text, sizeof(text), "\\%c", byte);
-	else if (byte < sizeof(plain) && plain[byte] != 0)
-		(void)snprintf(text, sizeof(text), "\\%c", plain[byte]);
-	else if (byte >= 0x20 && byte < 0x7f)
-		(void)snprintf(text, sizeof(text), "%c", byte);
-	else
-		(void)snprintf(text, sizeof(text), digit_follows ? "\\%03o" : "\\%o", byte);
-	(void)buf_text(out, text);
+	if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\') {
+		to[used++] = (char)byte;
+		return used;
+	}
+	to[used++] = '\\';
+	if (byte == '"' || byte == '\\') {
+		to[used++] = (char)byte;
+	} else if (byte < sizeof(plain) && plain[byte] != 0) {
+		to[used++] = plain[byte];
+	} else {
+		if (digit_follows || byte >= 0100)
+			to[used++] = (char)('0' + (byte >> 6));
+		if (digit_follows || byte >= 010)
+			to[used++] = (char)('0' + (byte >> 3 & 7));
+		to[used++] = (char)('0' + (byte & 7));
+	}
+	return used;
+}
+
+static void quote_bytes(struct buf *out, const uint8_t *bytes, size_t length, bool always_three)
+{
+	char chunk[256];
+	size_t used = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		bool digit = i + 1 < length && bytes[i + 1] >= '0' && bytes[i + 1] <= '9';
+
+		if (used > sizeof(chunk) - QUOTED_MAX) {
+			(void)buf_add(out, chunk, used);
+			used = 0;
+		}
+		used += quote_byte(chunk + used, bytes[i], always_three || digit);
+	}
+	(void)buf_add(out, chunk, used);
 }
 
 void decode_quote(struct buf *out, const void *bytes, size_t length, bool cut)
 {
-	const uint8_t *p = bytes;
-
 	(void)buf_text(out, "\"");
-	for (size_t i = 0; i < length; i++)
-		quote_byte(out, p[i], i + 1 < length && p[i + 1] >= '0' && p[i + 1] <= '9');
+	quote_bytes(out, bytes, length, false);
 	(void)buf_text(out, cut ? "\"..." : "\"");
 }
 
@@ -71,8 +96,10 @@ static void text_name(struct writer *writer, const char *name)
 {
 	if (writer->comma)
 		(void)buf_text(writer->out, ", ");
-	if (name != NULL && writer->depth > 0)
-		(void)buf_format(writer->out, "%s=", name);
+	if (name != NULL && writer->depth > 0) {
+		(void)buf_text(writer->out, name);
+		(void)buf_text(writer->out, "=");
+	}
 	writer->comma = true;
 }
 
@@ -109,29 +136,51 @@ static void text_close(void *context, bool more)
 	(void)buf_format(writer->out, "%c", close_bracket(writer));
 }
 
+static void add_number(struct buf *out, uint64_t number, unsigned int base, bool negative)
+{
+	char text[32];
+	size_t at = sizeof(text);
+
+	if (negative)
+		number = 0 - number;
+	do {
+		text[--at] = "0123456789abcdef"[number % base];
+		number /= base;
+	} while (number != 0);
+	if (base == 16) {
+		text[--at] = 'x';
+		text[--at] = '0';
+	}
+	if (negative)
+		text[--at] = '-';
+	(void)buf_add(out, text + at, sizeof(text) - at);
+}
+
 static void text_plain(struct writer *writer, const struct decode_value *value)
 {
 	struct buf *out = writer->out;
 
 	switch (value->kind) {
 	case DECODE_NUMBER:
-		(void)buf_format(out, "%lld", (long long)value->number);
+		add_number(out, value->number, 10, (int64_t)value->number < 0);
 		break;
 	case DECODE_UNSIGNED:
-		(void)buf_format(out, "%llu", (unsigned long long)value->number);
+		add_number(out, value->number, 10, false);
 		break;
 	case DECODE_HEX:
-		(void)buf_format(out, "%#llx", (unsigned long long)value->number);
+		if (value->number == 0)
+			(void)buf_text(out, "0");
+		else
+			add_number(out, value->number, 16, false);
 		break;
 	case DECODE_OCTAL:
 		(void)buf_format(out, "%#03llo", (unsigned long long)value->number);
 		break;
 	case DECODE_FD:
-		(void)buf_format(out, "%lld", (long long)value->number);
+		add_number(out, value->number, 10, (int64_t)value->number < 0);
 		if (value->length > 0) {
 			(void)buf_text(out, "<");
-			for (size_t i = 0; i < value->length; i++)
-				quote_byte(out, (uint8_t)value->text[i], true);
+			quote_bytes(out, (const uint8_t *)value->text, value->length, true);
 			(void)buf_text(out, ">");
 		}
 		break;
@@ -284,12 +333,18 @@ static void add_part(const struct decode_line *line, unsigned int arg, struct bu
 		(void)buf_add(out, line->parts.data + start, line->ends[arg] - start);
 }
 
+static void add_call_name(const struct decode_line *line, struct buf *out)
+{
+	(void)buf_text(out, line->call.info->name);
+	(void)buf_text(out, "(");
+}
+
 static void add_head(const struct decode_line *line, struct buf *out)
 {
 	if (line->form == DECODE_JSON)
 		(void)buf_format(out, "{\"call\": \"%s\", \"args\": {", line->call.info->name);
 	else
-		(void)buf_format(out, "%s(", line->call.info->name);
+		add_call_name(line, out);
 }
 
 void decode_line_entered(const struct decode_line *line, struct buf *out)

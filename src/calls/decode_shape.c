@@ -8,45 +8,10 @@
 
 #include "base/own.h"
 #include "calls/forms.h"
+#include "calls/multiplex.h"
 
+#include <errno.h>
 #include <string.h>
-
-/* What ipc's and socketcall's first argument means: which call, and where its arguments are. */
-struct multiplexed {
-	uint8_t number;
-	uint16_t call; /* enum sc */
-	uint8_t args[CALL_ARGS_MAX];
-	uint8_t count;
-};
-
-static const struct multiplexed ipc_calls[] = {
-	{1, SC_semop, {1, 4, 2}, 3},	  {2, SC_semget, {1, 2, 3}, 3},
-	{3, SC_semctl, {1, 2, 3, 4}, 4},  {4, SC_semtimedop, {1, 4, 2, 5}, 4},
-	{11, SC_msgsnd, {1, 4, 2, 3}, 4}, {12, SC_msgrcv, {1, 4, 2, 5, 3}, 5},
-	{13, SC_msgget, {1, 2}, 2},	  {14, SC_msgctl, {1, 2, 4}, 3},
-	{21, SC_shmat, {1, 4, 2}, 3},	  {22, SC_shmdt, {4}, 1},
-	{23, SC_shmget, {1, 2, 3}, 3},	  {24, SC_shmctl, {1, 2, 4}, 3},
-};
-
-/* send and recv are sendto and recvfrom without an address. */
-static const struct multiplexed socket_calls[] = {
-	{1, SC_socket, {0}, 3},	     {2, SC_bind, {0}, 3},	  {3, SC_connect, {0}, 3},
-	{4, SC_listen, {0}, 2},	     {5, SC_accept, {0}, 3},	  {6, SC_getsockname, {0}, 3},
-	{7, SC_getpeername, {0}, 3}, {8, SC_socketpair, {0}, 4},  {9, SC_sendto, {0}, 4},
-	{10, SC_recvfrom, {0}, 4},   {11, SC_sendto, {0}, 6},	  {12, SC_recvfrom, {0}, 6},
-	{13, SC_shutdown, {0}, 2},   {14, SC_setsockopt, {0}, 5}, {15, SC_getsockopt, {0}, 5},
-	{16, SC_sendmsg, {0}, 3},    {17, SC_recvmsg, {0}, 3},	  {18, SC_accept4, {0}, 4},
-	{19, SC_recvmmsg, {0}, 5},   {20, SC_sendmmsg, {0}, 4},
-};
-
-static const struct multiplexed *multiplexed_find(const struct multiplexed *rows, size_t count,
-						  uint32_t number)
-{
-	for (size_t i = 0; i < count; i++)
-		if (rows[i].number == number)
-			return &rows[i];
-	return NULL;
-}
 
 /* i386 arguments that are an array of words in memory. */
 static bool fetch_words(const struct decode_call *call, const struct decode_source *source,
@@ -62,37 +27,21 @@ static bool fetch_words(const struct decode_call *call, const struct decode_sour
 	return true;
 }
 
+static int read_source(void *context, uint64_t address, void *to, size_t length)
+{
+	const struct decode_source *source = context;
+
+	return source->read == NULL ? -EFAULT : source->read(source->context, address, to, length);
+}
+
 /* The call that i386 means, with its arguments; unchanged where that cannot be found out. */
 static void expand_i386(struct decode_call *call, const struct decode_source *source)
 {
 	uint64_t args[CALL_ARGS_MAX] = {0};
 	const struct call_info *info = call->info;
-	const struct multiplexed *row;
+	struct multiplexed_call meant;
 
-	if (info == &calls_table[SC_socketcall]) {
-		row = multiplexed_find(socket_calls, ARRAY_LENGTH(socket_calls),
-				       (uint32_t)call->args[0]);
-		if (row == NULL || !fetch_words(call, source, call->args[1], args, row->count))
-			return;
-		info = &calls_table[row->call];
-	} else if (info == &calls_table[SC_ipc]) {
-		/* The upper half is the version of msgrcv's arguments. */
-		row = multiplexed_find(ipc_calls, ARRAY_LENGTH(ipc_calls),
-				       (uint32_t)call->args[0] & 0xffff);
-		if (row == NULL)
-			return;
-		for (size_t i = 0; i < row->count; i++)
-			args[i] = call->args[row->args[i]];
-		if (row->call == SC_msgrcv && call->args[0] >> 16 == 0) {
-			uint64_t kludge[2];
-
-			if (!fetch_words(call, source, call->args[4], kludge, 2))
-				return;
-			args[1] = kludge[0];
-			args[3] = kludge[1];
-		}
-		info = &calls_table[row->call];
-	} else if (info == &calls_table[SC_mmap] || info == &calls_table[SC_select]) {
+	if (info == &calls_table[SC_mmap] || info == &calls_table[SC_select]) {
 		size_t count = info == &calls_table[SC_mmap] ? 6 : 5;
 
 		if (!fetch_words(call, source, call->args[0], args, count))
@@ -100,12 +49,12 @@ static void expand_i386(struct decode_call *call, const struct decode_source *so
 		call->shape = call_args(info, ABI_X86_64);
 		memcpy(call->args, args, sizeof(args));
 		return;
-	} else {
-		return;
 	}
-	call->info = info;
-	call->shape = call_args(info, ABI_I386);
-	memcpy(call->args, args, sizeof(args));
+	if (multiplex_expand(info, call->args, read_source, (void *)(uintptr_t)source, &meant) != 1)
+		return;
+	call->info = meant.info;
+	call->shape = call_args(meant.info, ABI_I386);
+	memcpy(call->args, meant.args, sizeof(meant.args));
 }
 
 static bool test_holds(const struct arg_test *test, const uint64_t *args)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What gen_decode.py makes of flags.tbl and structs.tbl, for the decoders alone.
+ * What gen_decode.py makes of flags.tbl and structs.tbl, for the decoders, and for hooks, which
+ * show single members.
  */
 #ifndef CLOCHE_CALLS_DECODE_TABLES_H
 #define CLOCHE_CALLS_DECODE_TABLES_H
@@ -30,11 +31,14 @@ struct member {
 	uint16_t size;
 	uint8_t role;
 	uint8_t length_member; /* which member counts this, or CALL_NO_ARG */
-	uint8_t phase;	       /* shown in this phase only; 0: always */
+	uint8_t phase;	       /* shown in this phase only; 0: always; or DECODE_HIDDEN */
 	bool is_signed;
 };
 
-#define LAYOUT_MEMBERS_MAX 16
+/* No phase: a member that is there but not shown. */
+#define DECODE_HIDDEN 4
+
+#define LAYOUT_MEMBERS_MAX 64
 #define LAYOUT_SIZE_MAX	   512
 
 /* size 0: this ABI has no such structure. */

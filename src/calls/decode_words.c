@@ -32,7 +32,8 @@ static bool same(const char *name, size_t length, const char *known)
 	return strlen(known) == length && strncasecmp(name, known, length) == 0;
 }
 
-bool flag_list_find(const char *list, const char *name, size_t length, uint64_t *value)
+bool flag_list_find_bits(const char *list, const char *name, size_t length, uint64_t *mask,
+			 uint64_t *value)
 {
 	const struct flag_list *flags = list != NULL ? flag_list_get(list) : NULL;
 
@@ -45,11 +46,19 @@ bool flag_list_find(const char *list, const char *name, size_t length, uint64_t 
 		if (same(name, length, known) ||
 		    same(name, length, known + strlen(flags->prefix)) ||
 		    (after != NULL && same(name, length, after + 1))) {
+			*mask = flags->flags[i].mask;
 			*value = flags->flags[i].value;
 			return *known != '\0';
 		}
 	}
 	return false;
+}
+
+bool flag_list_find(const char *list, const char *name, size_t length, uint64_t *value)
+{
+	uint64_t mask;
+
+	return flag_list_find_bits(list, name, length, &mask, value);
 }
 
 /* A bit may belong to several names, of which the first takes it: seen has those taken. */

@@ -20,7 +20,7 @@ SPECIAL = {'sigset', 'fd_set', 'cpu_set', 'sockopt'}
 # Lists with bits above the 32nd.
 WIDE = {'clone', 'fanotify'}
 LONG = {'x86_64': 8, 'i386': 4}
-MEMBERS_MAX = 16
+MEMBERS_MAX = 64
 
 
 def number(text):
@@ -105,10 +105,11 @@ class Struct:
                 align = 1
             offset = (offset + align - 1) // align * align
             alignment = max(alignment, align)
+            if role == '-':  # for hooks alone
+                role, when, signed = None, 'hidden', signed and count == 1
             if role is None:
                 role = (default, kind if default == 'inline' else None, None)
-            if role != '-':
-                members.append([name, offset, size * count, signed, *role, when])
+            members.append([name, offset, size * count, signed, *role, when])
             offset += size * count
         return (offset + alignment - 1) // alignment * alignment, alignment, members
 
@@ -201,7 +202,8 @@ def c_layout(struct, abi, structs):
     for name, offset, width, signed, role, about, kind, when in members:
         length = names.index(about) if about in names and about != name else NO_ARG
         what = kind if length != NO_ARG else about
-        phase = {'enter': 'DECODE_ENTER', 'leave': 'DECODE_LEAVE', None: '0'}[when]
+        phase = {'enter': 'DECODE_ENTER', 'leave': 'DECODE_LEAVE', 'hidden': 'DECODE_HIDDEN',
+                 None: '0'}[when]
         need(not signed or width in (1, 2, 4, 8), f'{struct.name}.{name}: no number')
         lines.append(f'\t{{ {c_string(None if name == "-" else name)}, {c_string(what)}, {offset}, '
                      f'{width}, ROLE_{role}, {length}, {phase}, {str(signed).lower()} }},')

@@ -7,6 +7,7 @@
 #define CLOCHE_CLI_COMMAND_H
 
 #include "base/err.h"
+#include "monitor/stream.h"
 #include "policy/policy.h"
 
 #include <stddef.h>
@@ -34,11 +35,14 @@ struct command {
 	const char *arguments; /* for usage, after the options */
 	const char *summary;
 	const struct option_row *options; /* ends in a row without name; NULL: none */
+	const char *preset;		  /* where no policy is named; NULL: default */
 	int (*run)(int argc, char **argv);
 };
 
 extern const struct command cmd_run;
+extern const struct command cmd_trace;
 extern const struct command cmd_explain;
+extern const struct command cmd_learn;
 extern const struct command cmd_doctor;
 extern const struct command cmd_help;
 extern const struct command cmd_version;
@@ -84,6 +88,9 @@ void policy_context_here(struct policy_context *context);
 extern char **process_argv;
 
 void print_error(const struct cloche_err *err);
+
+/* For launch_options.asked: a question at the terminal, see approve.c. */
+struct stream_answer approve(void *arg, const char *question, size_t length);
 void print_usage(const struct command *command, FILE *to);
 
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-	&cmd_run, &cmd_explain, &cmd_doctor, &cmd_help, &cmd_version, NULL,
+	&cmd_run, &cmd_trace, &cmd_learn, &cmd_explain, &cmd_doctor, &cmd_help, &cmd_version, NULL,
 };
 
 static const struct command *find(const char *name)

@@ -203,6 +203,7 @@ int options_parse(const struct command *command, int argc, char **argv, struct p
 	struct policy_context context;
 	struct cloche_err err = {0};
 	struct tables tables;
+	const char *preset = command->preset != NULL ? command->preset : "default";
 	bool said = false;
 	int status = 0;
 	int c;
@@ -213,7 +214,7 @@ int options_parse(const struct command *command, int argc, char **argv, struct p
 		if (parsed.policy == NULL)
 			status = 125;
 		else if (!names_policy(command, argc, argv) &&
-			 policy_add_preset(parsed.policy, "default", &context, &err) < 0)
+			 policy_add_preset(parsed.policy, preset, &context, &err) < 0)
 			status = 125;
 	}
 	make_tables(command, &tables);

@@ -1,88 +1,77 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/own.h"
-#include "cli/command.h"
-#include "launch/launch.h"
+#include "cli/ask.h"
+#include "cli/start.h"
+#include "hooks/hooks.h"
 
-#include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { BOX, REPORT };
+enum { BOX, REPORT, ROUTE, ASK };
 
 static const struct option_row options[] = {
 	{"box", 'b', "NAME", OPTION_OWN, BOX, "keep the box's files under this name"},
 	{"report", 0, "FILE", OPTION_OWN, REPORT, "write how it went as JSON"},
+	{"ask", 0, "exec,connect,write", OPTION_OWN, ASK, "ask at the terminal about each new one"},
+	{"route", 0, "notify|stop", OPTION_OWN, ROUTE, "decide every call this way (for tests)"},
 	POLICY_OPTIONS,
 	{0},
 };
 
-/* Where the program is on the host, as the guest will look for it; NULL: nowhere. Heap. */
-static char *find_program(const char *name)
+static int set_route(struct start_options *start, const char *name)
 {
-	const char *path = getenv("PATH");
-
-	if (strchr(name, '/') != NULL)
-		return realpath(name, NULL);
-	while (path != NULL && *path != '\0') {
-		size_t length = strcspn(path, ":");
-		char file[PATH_MAX];
-
-		if (snprintf(file, sizeof(file), "%.*s/%s", (int)length, path, name) < PATH_MAX &&
-		    access(file, X_OK) == 0)
-			return realpath(file, NULL);
-		path += length + (path[length] == ':');
-	}
-	return NULL;
+	if (name == NULL)
+		return 0;
+	start->hooks = hooks_look_at_all();
+	start->route = strcmp(name, "stop") == 0 ? FORCE_STOP : FORCE_NOTIFY;
+	if (strcmp(name, "stop") == 0 || strcmp(name, "notify") == 0)
+		return 0;
+	(void)fprintf(stderr, "cloche run: --route is notify or stop, not '%s'\n", name);
+	return EXIT_OURS;
 }
 
-/* Somebody who asks to run a program in a directory that the box does not show wants that program
- * seen, the one file, read-only. What a policy hides by name stays hidden. */
-static int show_program(struct policy *policy, const char *name, struct cloche_err *err)
+/* 0, or the exit status after saying why nobody can be asked. */
+static int set_ask(struct start_options *start, struct asker *asker, const struct parsed *parsed)
 {
-	struct policy_context context;
-	_own_(freep) char *file = find_program(name);
-	struct stat st;
+	const char *list = parsed->values[ASK];
+	struct cloche_err err = {0};
+	unsigned about;
 
-	if (file == NULL || stat(file, &st) < 0 || !S_ISREG(st.st_mode) || access(file, X_OK) < 0)
+	if (list == NULL)
 		return 0;
-	const struct path_rule *rule = policy_path_find(policy, file);
-	if ((rule != NULL && rule->class != PATH_PRIVATE) || strchr(file, ':') != NULL ||
-	    path_below(file, "/proc") || path_below(file, "/dev") || path_below(file, "/sys"))
-		return 0;
-	policy_context_here(&context);
-	return policy_add_path(policy, PATH_READ, file, "the program itself", &context, err);
+	if (ask_parse(list, &about, &err) < 0) {
+		(void)fprintf(stderr, "cloche run: %s\n", err.text);
+		return EXIT_OURS;
+	}
+	if (ask_begin(asker, parsed->policy->limits.wall_ms, &err) < 0) {
+		print_error(&err);
+		return EXIT_OURS;
+	}
+	struct hooks *hooks = hooks_ask(about);
+	hooks->next = start->hooks;
+	start->hooks = hooks;
+	start->listener = (struct box_listener){.asked = ask_person, .arg = asker};
+	return 0;
 }
 
 static int run(int argc, char **argv)
 {
 	struct parsed parsed;
-	struct cloche_err err = {0};
+	struct asker asker = {0};
 	int status = options_parse(&cmd_run, argc, argv, &parsed);
 
 	if (status != 0)
 		return status;
-	if (parsed.rest[0] == NULL) {
-		(void)fprintf(stderr, "cloche run: which program? see 'cloche help run'\n");
-		parsed_done(&parsed);
-		return 2;
-	}
-	if (show_program(parsed.policy, parsed.rest[0], &err) < 0) {
-		print_error(&err);
-		parsed_done(&parsed);
-		return EXIT_OURS;
-	}
-	const struct launch_options launch = {
-		.policy = parsed.policy,
-		.argv = parsed.rest,
-		.process_argv = process_argv,
+	struct start_options start = {
 		.box_name = parsed.values[BOX],
 		.report_path = parsed.values[REPORT],
 	};
-	status = launch_run(&launch, &err);
-	if (err.text[0] != '\0')
-		print_error(&err);
+	status = set_route(&start, parsed.values[ROUTE]);
+	if (status == 0)
+		status = set_ask(&start, &asker, &parsed);
+	if (status == 0)
+		status = start_box(&parsed, &start);
+	ask_done(&asker);
 	parsed_done(&parsed);
-	return status < 0 ? EXIT_OURS : status;
+	return status;
 }
 
 const struct command cmd_run = {

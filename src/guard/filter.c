@@ -17,6 +17,8 @@
 #define ARG_LOW(index)                                                                             \
 	((uint32_t)(offsetof(struct seccomp_data, args) + sizeof(uint64_t) * (index)))
 
+#define ARG_HIGH(index) (ARG_LOW(index) + (uint32_t)sizeof(uint32_t))
+
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "ARG_LOW reads the low half first");
 
 struct compiler {
@@ -24,6 +26,7 @@ struct compiler {
 	size_t length;
 	bool overflow;
 	const struct plan *plan;
+	bool own_number;
 	enum abi abi;
 	const struct plan_entry *entries[NUMBER_LIMIT]; /* of this ABI, by number; NULL: none */
 };
@@ -47,6 +50,8 @@ static uint32_t answer_return(const struct compiler *c, const struct plan_entry 
 		return SECCOMP_RET_ALLOW;
 	case ANSWER_ASK:
 		return SECCOMP_RET_USER_NOTIF;
+	case ANSWER_STOP:
+		return SECCOMP_RET_TRACE | FILTER_STOP_DATA; /* ENOSYS where nobody traces. */
 	case ANSWER_REFUSE:
 		break;
 	}
@@ -61,6 +66,7 @@ static void emit_return(struct compiler *c, const struct plan_entry *entry, stru
 /* What the accumulator holds while the rules of one call are tested. */
 struct loaded {
 	bool valid;
+	bool high;
 	uint8_t arg;
 	uint32_t mask;
 };
@@ -68,19 +74,22 @@ struct loaded {
 static void load(struct compiler *c, struct loaded *loaded, const struct arg_test *test)
 {
 	uint32_t mask = test->op == TEST_EQ ? test->mask : UINT32_MAX;
+	bool high = test->op == TEST_HIGH;
+	bool same = loaded->valid && loaded->arg == test->arg && loaded->high == high;
 
-	if (loaded->valid && loaded->arg == test->arg && loaded->mask == mask)
+	if (same && loaded->mask == mask)
 		return;
-	if (!loaded->valid || loaded->arg != test->arg || loaded->mask != UINT32_MAX)
-		emit(c, BPF_LD | BPF_W | BPF_ABS, ARG_LOW(test->arg), 0, 0);
+	if (!same || loaded->mask != UINT32_MAX)
+		emit(c, BPF_LD | BPF_W | BPF_ABS, high ? ARG_HIGH(test->arg) : ARG_LOW(test->arg),
+		     0, 0);
 	if (mask != UINT32_MAX)
 		emit(c, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
-	*loaded = (struct loaded){.valid = true, .arg = test->arg, .mask = mask};
+	*loaded = (struct loaded){.valid = true, .high = high, .arg = test->arg, .mask = mask};
 }
 
 static void emit_test(struct compiler *c, const struct arg_test *test)
 {
-	if (test->op == TEST_EQ)
+	if (test->op != TEST_ANY)
 		emit(c, BPF_JMP | BPF_JEQ | BPF_K, test->value, 0, 0);
 	else
 		emit(c, BPF_JMP | BPF_JSET | BPF_K, test->mask, 0, 0);
@@ -94,8 +103,9 @@ static size_t emit_chain(struct compiler *c, const struct plan_entry *entry,
 	const struct arg_test *first = &rules[0].tests[0];
 	size_t taken = 1;
 
-	while (taken < count && taken < 200 && rules[taken].tests[1].op == TEST_NONE &&
-	       rules[taken].tests[0].op == first->op && rules[taken].tests[0].arg == first->arg &&
+	while (taken < count && taken < 200 && first->op != TEST_HIGH &&
+	       rules[taken].tests[1].op == TEST_NONE && rules[taken].tests[0].op == first->op &&
+	       rules[taken].tests[0].arg == first->arg &&
 	       (first->op == TEST_ANY || rules[taken].tests[0].mask == first->mask) &&
 	       answer_return(c, entry, rules[taken].answer) ==
 		       answer_return(c, entry, rules[0].answer))
@@ -113,23 +123,23 @@ static size_t emit_chain(struct compiler *c, const struct plan_entry *entry,
 	return taken;
 }
 
-/* A rule of two tests: one that does not hold jumps over the rest. The accumulator holds the
- * second's argument only on one of the ways out, so nothing is known of it afterwards. */
-static void emit_pair(struct compiler *c, const struct plan_entry *entry,
-		      const struct call_rule *rule, struct loaded *loaded)
+/* A rule of several tests: one that does not hold jumps over the rest. What the accumulator holds
+ * depends on the way out, so nothing is known of it afterwards. */
+static void emit_several(struct compiler *c, const struct plan_entry *entry,
+			 const struct call_rule *rule, struct loaded *loaded)
 {
-	load(c, loaded, &rule->tests[0]);
-	size_t first = c->length;
-	emit_test(c, &rule->tests[0]);
-	load(c, loaded, &rule->tests[1]);
-	size_t second = c->length;
-	emit_test(c, &rule->tests[1]);
+	size_t places[RULE_TESTS_MAX];
+	size_t count = 0;
+
+	for (; count < RULE_TESTS_MAX && rule->tests[count].op != TEST_NONE; count++) {
+		load(c, loaded, &rule->tests[count]);
+		places[count] = c->length;
+		emit_test(c, &rule->tests[count]);
+	}
 	emit_return(c, entry, rule->answer);
 	*loaded = (struct loaded){0};
-	if (c->overflow)
-		return;
-	c->code[first].jf = (uint8_t)(c->length - first - 1);
-	c->code[second].jf = (uint8_t)(c->length - second - 1);
+	for (size_t i = 0; i < count && !c->overflow; i++)
+		c->code[places[i]].jf = (uint8_t)(c->length - places[i] - 1);
 }
 
 static void emit_rules(struct compiler *c, const struct plan_entry *entry,
@@ -143,7 +153,7 @@ static void emit_rules(struct compiler *c, const struct plan_entry *entry,
 		if (rules[i].tests[1].op == TEST_NONE) {
 			i += emit_chain(c, entry, rules + i, count - i, loaded);
 		} else {
-			emit_pair(c, entry, rules + i, loaded);
+			emit_several(c, entry, rules + i, loaded);
 			i++;
 		}
 	}
@@ -223,7 +233,8 @@ static void emit_hot(struct compiler *c)
 		const struct plan_entry *entry = c->entries[i];
 
 		if (entry == NULL || !entry->call->hot || entry->rule_count > 0 ||
-		    entry->before != NULL || entry->answer.kind != ANSWER_NATIVE || count == 200)
+		    entry->before != NULL || count == 200 ||
+		    answer_return(c, entry, entry->answer) != SECCOMP_RET_ALLOW)
 			continue;
 		emit(c, BPF_JMP | BPF_JEQ | BPF_K, i, 0, 0);
 		count++;
@@ -238,6 +249,12 @@ static void emit_hot(struct compiler *c)
 		c->code[i].jt = (uint8_t)(first + count - i);
 }
 
+static void emit_own_number(struct compiler *c)
+{
+	emit(c, BPF_JMP | BPF_JEQ | BPF_K, FILTER_OWN_NUMBER, 0, 1);
+	emit_return(c, NULL, (struct answer){.kind = ANSWER_ASK});
+}
+
 static void emit_abi(struct compiler *c, enum abi abi)
 {
 	c->abi = abi;
@@ -246,6 +263,8 @@ static void emit_abi(struct compiler *c, enum abi abi)
 		int number = c->plan->entries[i].call->number[abi];
 
 		assert(number < NUMBER_LIMIT);
+		if (c->own_number && abi == ABI_I386 && i == SC_mmap)
+			continue; /* Its arguments lie in memory: nobody could see where it maps. */
 		if (number >= 0)
 			c->entries[number] = &c->plan->entries[i];
 	}
@@ -258,6 +277,8 @@ static void emit_abi(struct compiler *c, enum abi abi)
 	emit_hot(c);
 	emit(c, BPF_JMP | BPF_JGE | BPF_K, NUMBER_LIMIT, 0, 1);
 	emit_return(c, NULL, (struct answer){.kind = ANSWER_REFUSE});
+	if (c->own_number)
+		emit_own_number(c);
 	emit_range(c, 0, NUMBER_LIMIT - 1);
 }
 
@@ -285,6 +306,7 @@ int filter_compile(const struct plan *plan, struct filter *ret_filter, struct cl
 		return err_set(err, -ENOMEM, "guard: out of memory");
 	c->plan = plan;
 	c->code = code;
+	c->own_number = plan_binds(plan);
 	emit_program(c);
 	if (c->overflow)
 		return err_set(err, -E2BIG,

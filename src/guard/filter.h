@@ -21,6 +21,13 @@
 /* The kernel's own limit is 4096 (BPF_MAXINSNS). */
 #define FILTER_LENGTH_MAX 4096
 
+/* A number that no ABI has: where a plan uses the stop route it is notified, and answered as
+ * nobody's call unless the monitor itself made a guest make it. */
+#define FILTER_OWN_NUMBER 1023
+
+/* What comes with a stop: a guest's own filter may have its guests stop too. */
+#define FILTER_STOP_DATA 0x6c63
+
 struct filter {
 	struct sock_filter *code; /* owned */
 	uint16_t length;

@@ -53,7 +53,10 @@ static int confine(void)
 
 	if (r == 0)
 		r = sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0);
-	return r < 0 ? r : own_filter_install(allowed, ARRAY_LENGTH(allowed));
+	struct own_calls calls = {0};
+	if (r == 0)
+		r = own_calls_add(&calls, ABI_X86_64, allowed, ARRAY_LENGTH(allowed));
+	return r < 0 ? r : own_filter_install(&calls);
 }
 
 /* Where there are cgroups, says hello, so that the launcher learns our pid and can put us into

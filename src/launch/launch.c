@@ -51,14 +51,21 @@ static int prepare_root(struct launch *launch, struct cloche_err *err)
 
 static int prepare_filter(struct launch *launch, struct cloche_err *err)
 {
+	uint8_t hooks[SC_COUNT] = {0};
 	const struct plan_options options = {
-		.report_refusals = launch->options->report_path != NULL,
-		.audit_exec = launch->options->report_path != NULL,
+		.report_refusals = launch->options->notes_refusals,
+		.hooks = hooks,
+		.route = launch->options->route,
+		.audit_exec = launch->options->notes_refusals,
 		.count_memory = launch->limiter.memory == LIMIT_COUNTED,
 		.fixed_affinity = launch->limiter.cpu == LIMIT_AFFINITY,
 		.refuse_set_id = launch->root.has_write,
+		.capable = identity_capabilities(&launch->identity) != 0,
 	};
 
+	for (const struct hooks *set = launch->options->hooks; set != NULL; set = set->next)
+		for (size_t i = 0; i < SC_COUNT; i++)
+			hooks[i] |= set->wants[i];
 	plan_make(&launch->plan, launch->policy, &options);
 	return filter_compile(&launch->plan, &launch->filter, err);
 }
@@ -98,7 +105,9 @@ static int set_variable(struct launch *launch, size_t index, const char *name, c
 static int copy_environment(struct launch *launch)
 {
 	size_t count = 0;
-	int r = policy_environment(launch->policy, environ, &launch->passed);
+	char *const *caller = launch->options->environment;
+	int r = policy_environment(launch->policy, caller != NULL ? caller : environ,
+				   &launch->passed);
 
 	if (r < 0)
 		return r;
@@ -127,8 +136,10 @@ static int prepare_environment(struct launch *launch, struct cloche_err *err)
 				 false);
 	if (r < 0)
 		return err_set(err, r, "the guest's environment: %s", errno_text(r));
-	launch->cwd_explicit = launch->policy->cwd != NULL;
-	launch->cwd = strdup(launch->cwd_explicit ? launch->policy->cwd : cwd != NULL ? cwd : "/");
+	const char *explicit =
+		launch->options->cwd != NULL ? launch->options->cwd : launch->policy->cwd;
+	launch->cwd_explicit = explicit != NULL;
+	launch->cwd = strdup(explicit != NULL ? explicit : cwd != NULL ? cwd : "/");
 	return launch->cwd == NULL ? err_set(err, -ENOMEM, "out of memory") : 0;
 }
 
@@ -203,11 +214,14 @@ static int start(struct launch *launch, int *ret_monitor_fd, struct cloche_err *
 	assert(launch->handshake != NULL);
 
 	int link[2];
+	int stream[2] = {-1, -1};
 	int one = 1;
 	int r = sys_socketpair(link);
 
 	if (r == 0)
 		r = SYS_RESULT(setsockopt(link[0], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)));
+	if (r == 0 && launch->options->hooks != NULL)
+		r = SYS_RESULT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stream));
 	if (r < 0)
 		return err_set(err, r, "cannot start the box: %s", errno_text(r));
 	*launch->handshake = (struct handshake){0};
@@ -215,10 +229,14 @@ static int start(struct launch *launch, int *ret_monitor_fd, struct cloche_err *
 	if (pid == 0) {
 		(void)close(link[0]);
 		launch->link_fd = link[1];
+		close_fd(&stream[0]);
+		launch->stream_fd = stream[1];
 		monitor_process(launch);
 	}
 	(void)close(link[1]);
 	launch->link_fd = link[0];
+	close_fd(&stream[1]);
+	launch->stream_fd = stream[0];
 	if (pid < 0)
 		return err_set(
 			err, pid, "cannot make the box's namespaces: %s%s", errno_text(pid),
@@ -245,6 +263,7 @@ static int run(struct launch *launch, struct cloche_err *err)
 		return status;
 	/* No marks of overlayfs on a tmpfs: before 6.6, in a user namespace. */
 	close_fd(&launch->link_fd);
+	close_fd(&launch->stream_fd);
 	int r = store_make_temporary(launch->identity.caller_home, launch->identity.rooted,
 				     &launch->storage_path, &lock_fd, &launch->storage_fd, err);
 	pid = r < 0 ? r : start(launch, &monitor_fd, err);
@@ -274,48 +293,53 @@ static void done(struct launch *launch)
 	close_fd(&launch->storage_fd);
 	close_fd(&launch->userns_fd);
 	close_fd(&launch->link_fd);
+	close_fd(&launch->stream_fd);
 	close_fd(&launch->identity.range_fd);
 	if (launch->handshake != NULL)
 		(void)munmap(launch->handshake, sizeof(*launch->handshake));
 }
 
+/* Nothing that the caller happened to have open goes anywhere. */
+static void close_others(const struct launch_options *options)
+{
+	int kept[3 + LAUNCH_KEPT_MAX] = {0, 1, 2};
+	size_t count = 3;
+
+	assert(options->kept_count <= LAUNCH_KEPT_MAX);
+	for (size_t i = 0; i < options->kept_count; i++)
+		kept[count++] = options->kept_fds[i];
+	sys_close_others(kept, count);
+}
+
 int launch_run(const struct launch_options *options, struct cloche_err *err)
 {
-	static struct launch launch;
-	_own_(closep) int report_fd = -1;
+	struct launch *launch = calloc(1, sizeof(*launch));
 
-	launch = (struct launch){
+	if (launch == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	*launch = (struct launch){
 		.options = options,
 		.policy = options->policy,
 		.box_fd = -1,
 		.storage_fd = -1,
 		.userns_fd = -1,
 		.link_fd = -1,
+		.stream_fd = -1,
 		.identity.range_fd = -1,
 		.umask = umask(0),
 	};
-	(void)umask(launch.umask);
-	if (options->report_path != NULL) {
-		report_fd = report_open(options->policy, options->report_path, err);
-		if (report_fd < 0)
-			return report_fd;
-	}
-	/* Nothing else that the caller happened to have open goes anywhere. */
-	const int kept[] = {0, 1, 2, report_fd};
-	sys_close_others(kept, ARRAY_LENGTH(kept));
-	int status = prepare(&launch, err);
+	(void)umask(launch->umask);
+	close_others(options);
+	int status = prepare(launch, err);
 	if (status == 0)
-		status = run(&launch, err);
-	if (status >= 0 && report_fd >= 0) {
-		struct cloche_err report_err = {0};
-
-		launch.report.exit_status = status;
-		launch.report.box_peak_bytes = limiter_memory_peak(&launch.limiter);
-		if (report_write(&launch.report, report_fd, options->argv, &report_err) < 0) {
-			*err = report_err;
-			status = report_err.code;
-		}
+		status = run(launch, err);
+	launch->report.exit_status = status;
+	launch->report.box_peak_bytes = limiter_memory_peak(&launch->limiter);
+	if (status >= 0 && options->report != NULL) {
+		*options->report = launch->report;
+		launch->report = (struct report){0};
 	}
-	done(&launch);
+	done(launch);
+	free(launch);
 	return status;
 }

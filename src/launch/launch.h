@@ -17,7 +17,9 @@
 #include "base/err.h"
 #include "guard/filter.h"
 #include "launch/message.h"
+#include "launch/owner.h"
 #include "launch/report.h"
+#include "monitor/hook.h"
 #include "policy/plan.h"
 #include "policy/policy.h"
 #include "world/build.h"
@@ -26,6 +28,9 @@
 #include "world/rootplan.h"
 
 #include <stdbool.h>
+
+/* More of the caller's descriptors are never needed. */
+#define LAUNCH_KEPT_MAX 8
 
 #define EXIT_WALL     124
 #define EXIT_OURS     125
@@ -37,7 +42,23 @@ struct launch_options {
 	char *const *argv;	   /* of the guest; NULL-terminated */
 	char *const *process_argv; /* of this process, wiped in the box's; NULL-terminated */
 	const char *box_name;	   /* NULL: throw-away */
-	const char *report_path;   /* NULL: none */
+	bool notes_refusals;	   /* and started programs, in the report */
+	struct report *report;	   /* filled in, the caller's to release; NULL: none is written */
+	char *const *environment;  /* what the policy picks from; NULL: this process's */
+	const char *cwd;	   /* where the guest starts; NULL: as the policy says */
+	const int *kept_fds;	   /* of this process; all others above 2 are closed */
+	size_t kept_count;
+	struct owner *owner; /* borrowed: for whom this is done; NULL: for this process itself */
+	struct hooks *hooks; /* borrowed; in the order in which they are asked; NULL: none */
+	enum route_choice route; /* for tests */
+	/* What hooks say (enum stream_kind, questions only where there is an owner, who answers by
+	 * a command), as it comes; without it logs go to standard error. Data from the box:
+	 * anything may be in it. */
+	void (*told)(void *arg, enum stream_kind kind, const char *bytes, size_t length);
+	/* A call is held: decides it. The terminal is the caller's own meanwhile. NULL: denied. */
+	struct stream_answer (*asked)(void *arg, const char *question, size_t length);
+	void *arg;	 /* of told */
+	void *asked_arg; /* of asked */
 };
 
 /* Everything that the processes of a start share; they are forks of each other. */
@@ -61,12 +82,16 @@ struct launch {
 	int userns_fd;	    /* owned; rooted only */
 	int terminal_mask;  /* bit n: descriptor n is a terminal */
 	int link_fd;	    /* owned: this side's end of the socket */
+	int stream_fd;	    /* owned: this side's end of what hooks say; -1: no hooks */
 	struct handshake *handshake; /* shared mapping */
 	mode_t umask;
 };
 
 /* The exit status for the shell, or a negative errno with err set (then nothing ran). */
 int launch_run(const struct launch_options *options, struct cloche_err *err);
+
+/* A log's line as it is shown where nobody is told: for those who are. */
+void told_print_log(const char *bytes, size_t length);
 
 /* In the child that becomes the monitor. Does not return. */
 _Noreturn void monitor_process(struct launch *launch);

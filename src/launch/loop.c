@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "box/store.h"
 #include "launch/terminal.h"
+#include "launch/told.h"
 #include "sys/sys.h"
 
 #include <signal.h>
@@ -17,6 +18,7 @@
 struct loop {
 	struct launch *launch;
 	struct terminal terminal;
+	struct told told;
 	struct cloche_err *err;
 	int monitor_fd;
 	int signal_fd;
@@ -30,6 +32,7 @@ struct loop {
 	int wait_status;
 	bool needs_storage;
 	bool killed; /* by us */
+	bool monitor_ended;
 };
 
 /* What others may send us; what tells of our own doings (SIGPIPE, SIGTTOU, faults ...) is ours. */
@@ -177,6 +180,10 @@ static bool take_message(struct loop *loop)
 			loop->failure = err_set(loop->err, in.message.value, "%s", in.message.text);
 		kill_box(loop, END_NOT_STARTED);
 		break;
+	case MESSAGE_STARTED:
+		if (loop->launch->options->owner != NULL)
+			owner_say(loop->launch->options->owner, OWNER_STARTED, "", 0, "", 0);
+		break;
 	case MESSAGE_NEEDS_STORAGE:
 		loop->needs_storage = true;
 		break;
@@ -287,18 +294,76 @@ static void reap_holder(struct launch *launch)
 		launch->identity.holder = 0;
 }
 
+/* Hooks speak; a question is asked with the caller's terminal as it was. */
+static void take_told(struct loop *loop)
+{
+	told_read(&loop->told);
+	while (told_has_question(&loop->told)) {
+		bool raw = loop->terminal.raw;
+
+		terminal_restore(&loop->terminal);
+		told_answer(&loop->told);
+		if (raw)
+			terminal_raw(&loop->terminal);
+		if (loop->told.ended) {
+			/* Ctrl-C at a question is not the guest's to catch. */
+			kill_box(loop, END_SIGNALLED);
+			loop->launch->report.code = SIGINT;
+			return;
+		}
+	}
+}
+
+/* Whom we work for, if it is not this process itself. */
+static void take_commands(struct loop *loop, const struct pollfd fds[2])
+{
+	struct owner *owner = loop->launch->options->owner;
+	struct owner_command command;
+
+	if (owner == NULL)
+		return;
+	owner_serve(owner, fds);
+	while (owner_next(owner, &command)) {
+		if (command.kind == OWNER_KILL)
+			kill_box(loop, END_KILLED);
+		else if (command.kind == OWNER_SIGNAL)
+			send_signal(loop, command.value, false);
+		else if (command.kind == OWNER_ANSWER)
+			told_reply(&loop->told, &command.answer);
+	}
+	if (owner->gone)
+		kill_box(loop, END_KILLED);
+}
+
+enum { LINK, SIGNALS, MONITOR, STREAM, TERMINAL, OWNER = TERMINAL + 3, COUNT = OWNER + 2 };
+
+static void fill(const struct loop *loop, struct pollfd fds[COUNT])
+{
+	const struct owner *owner = loop->launch->options->owner;
+
+	fds[MONITOR].fd = loop->monitor_ended ? -1 : loop->monitor_fd;
+	fds[STREAM].fd = owner != NULL && owner_is_behind(owner) ? -1 : loop->told.fd;
+	terminal_poll(&loop->terminal, fds + TERMINAL);
+	if (owner != NULL)
+		owner_poll(owner, fds + OWNER);
+}
+
 static void serve(struct loop *loop)
 {
-	enum { LINK, SIGNALS, MONITOR, TERMINAL, COUNT = TERMINAL + 3 };
 	struct pollfd fds[COUNT] = {
 		[LINK] = {.fd = loop->launch->link_fd, .events = POLLIN},
 		[SIGNALS] = {.fd = loop->signal_fd, .events = POLLIN},
-		[MONITOR] = {.fd = loop->monitor_fd, .events = POLLIN},
+		[MONITOR] = {.events = POLLIN},
+		[STREAM] = {.events = POLLIN},
 	};
 
-	for (;;) {
+	fds[OWNER].fd = -1;
+	fds[OWNER + 1].fd = -1;
+
+	/* Until it is dead, and all it said was heard. */
+	while (!loop->monitor_ended || fds[LINK].fd >= 0 || loop->told.fd >= 0) {
 		reap_holder(loop->launch);
-		terminal_poll(&loop->terminal, fds + TERMINAL);
+		fill(loop, fds);
 		int r = sys_poll(fds, COUNT, timeout_ms(loop));
 		check_time(loop);
 		if (r <= 0)
@@ -308,8 +373,10 @@ static void serve(struct loop *loop)
 		terminal_relay(&loop->terminal, fds + TERMINAL);
 		if (fds[LINK].revents != 0 && !take_message(loop))
 			fds[LINK].fd = -1;
-		if (fds[MONITOR].revents != 0 && fds[LINK].fd < 0)
-			return; /* Dead, and all it said was heard. */
+		if (fds[STREAM].revents != 0)
+			take_told(loop);
+		take_commands(loop, fds + OWNER);
+		loop->monitor_ended |= fds[MONITOR].revents != 0;
 	}
 }
 
@@ -322,6 +389,8 @@ static int result(struct loop *loop)
 		return loop->failure;
 	if (report->end == END_WALL)
 		return EXIT_WALL;
+	if (report->end == END_SIGNALLED)
+		return 128 + report->code;
 	report->memory_hit =
 		report->end == END_MEMORY || limiter_memory_hit(&loop->launch->limiter);
 	if (report->end == END_NONE && report->memory_hit &&
@@ -370,6 +439,7 @@ int loop_run(struct launch *launch, pid_t monitor, int take_pid_fd, bool *ret_ne
 	(void)sigprocmask(SIG_BLOCK, &set, &saved);
 	loop.signal_fd = SYS_RESULT(signalfd(-1, &set, SFD_CLOEXEC));
 	terminal_init(&loop.terminal, launch->terminal_mask);
+	told_init(&loop.told, launch->options, launch->stream_fd);
 	if (loop.signal_fd < 0) {
 		loop.failure = err_set(err, loop.signal_fd, "cannot wait for signals");
 		kill_box(&loop, END_NOT_STARTED);
@@ -377,6 +447,7 @@ int loop_run(struct launch *launch, pid_t monitor, int take_pid_fd, bool *ret_ne
 	serve(&loop);
 	terminal_drain(&loop.terminal);
 	terminal_restore(&loop.terminal);
+	told_done(&loop.told);
 	(void)sys_wait4(monitor, NULL, 0, NULL);
 	launch->report.wall_ms = sys_now_ms() - loop.start_ms;
 	(void)close(loop.monitor_fd);

@@ -21,6 +21,7 @@ enum message_kind {
 	MESSAGE_EXEC_FAILED,   /* init: the program could not be started: value is the errno */
 	MESSAGE_EXITED,	       /* init: value is the wait status */
 	MESSAGE_FAILED,	       /* anybody: value is our own errno, text says why */
+	MESSAGE_STARTED,       /* monitor: all stands; sent where somebody waits for it */
 	MESSAGE_NEEDS_STORAGE, /* monitor: start again with a directory for the layers */
 };
 

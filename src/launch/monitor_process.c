@@ -7,6 +7,7 @@
 #include "launch/launch.h"
 #include "launch/terminal.h"
 #include "monitor/monitor.h"
+#include "monitor/stop.h"
 #include "sys/sys.h"
 
 #include <net/if.h>
@@ -152,7 +153,23 @@ static void drop_standard_streams(void)
 	}
 }
 
-static int take_listener(struct launch *launch, int setup_fd, int init_fd)
+/* The guest has its filter, so the listener's number is there. */
+static int wait_listener(struct launch *launch, pid_t pid, int init_fd)
+{
+	struct plan *plan = &launch->plan;
+	struct answer futex = plan->entries[SC_futex].answer;
+	int r = plan_uses(plan, ROUTE_STOP) ? stop_seize(pid) : 0;
+
+	if (r < 0)
+		return r;
+	/* It cannot wake us when that call stops; the stop itself tells us then. */
+	if (plan_guard_answer(plan, SC_futex, futex).kind != ANSWER_STOP)
+		return wait_word(&launch->handshake->listener, init_fd);
+	r = stop_await_call(pid);
+	return launch->handshake->listener == HANDSHAKE_FAILED ? 0 : r;
+}
+
+static int take_listener(struct launch *launch, int setup_fd, int init_fd, pid_t *ret_pid)
 {
 	char byte;
 	pid_t pid = 0;
@@ -164,7 +181,8 @@ static int take_listener(struct launch *launch, int setup_fd, int init_fd)
 	_own_(closep) int pid_fd = sys_pidfd_open(pid, 0);
 	if (pid_fd < 0)
 		return pid_fd;
-	int r = wait_word(&handshake->listener, init_fd);
+	*ret_pid = pid;
+	int r = wait_listener(launch, pid, init_fd);
 	if (r < 0)
 		return r;
 	if (handshake->listener == HANDSHAKE_FAILED)
@@ -227,8 +245,23 @@ static int enter(struct launch *launch, struct built_world *world, int init_fd,
 		     : 0;
 }
 
+/* Guests without capabilities stay who they are; then the monitor is that, too. */
+static int keep_authority(const struct launch *launch)
+{
+	const struct identity *identity = &launch->identity;
+
+	if (identity_capabilities(identity) != 0)
+		return 0;
+	if (identity->rooted)
+		return task_keep_authority(identity->uid, identity->gid, identity->groups,
+					   identity->group_count);
+	gid_t groups[TASK_GROUPS_MAX];
+	int count = SYS_RESULT(getgroups(TASK_GROUPS_MAX, groups));
+	return count < 0 ? count : task_keep_authority(geteuid(), getegid(), groups, (size_t)count);
+}
+
 static _Noreturn void serve(struct launch *launch, const struct built_world *world, int listener_fd,
-			    int proc_fd, int init_fd)
+			    int proc_fd, int init_fd, pid_t guest_pid)
 {
 	static struct monitor monitor;
 
@@ -240,24 +273,26 @@ static _Noreturn void serve(struct launch *launch, const struct built_world *wor
 	memcpy(monitor.tmpfs_fds, world->tmpfs_fds, sizeof(monitor.tmpfs_fds));
 	monitor.keep_set_id = launch->root.has_write;
 	monitor.report = launch->plan.options.report_refusals;
+	monitor.hooks = launch->options->hooks;
 	if (launch->limiter.memory == LIMIT_COUNTED)
 		monitor.memory_bytes = launch->policy->limits.memory_bytes;
 	/* Nothing of the caller's stays: a monitor that is taken over has the box and no more. */
-	const int kept[] = {0,
-			    1,
-			    2,
-			    launch->link_fd,
-			    listener_fd,
-			    proc_fd,
-			    init_fd,
-			    world->tmpfs_fds[0],
-			    world->tmpfs_fds[1]};
+	const int kept[] = {
+		0,	     1,	      2,       launch->link_fd,	    launch->stream_fd,
+		listener_fd, proc_fd, init_fd, world->tmpfs_fds[0], world->tmpfs_fds[1]};
 
 	sys_close_others(kept, ARRAY_LENGTH(kept));
 	launch_forget_caller(launch);
-	if (monitor_init(&monitor) < 0 ||
-	    monitor_confine(identity_capabilities(&launch->identity)) < 0)
+	if (monitor_init(&monitor, launch->stream_fd) < 0 || keep_authority(launch) < 0 ||
+	    monitor_confine(&launch->plan, identity_capabilities(&launch->identity)) < 0)
 		_exit(EXIT_OURS); /* The kernel ends the box with us. */
+	if (plan_uses(&launch->plan, ROUTE_STOP) && stop_attach(&monitor, guest_pid) < 0)
+		_exit(EXIT_OURS);
+	if (launch->options->owner != NULL) {
+		const struct message message = {.kind = MESSAGE_STARTED};
+
+		(void)sys_write_all(launch->link_fd, &message, sizeof(message)); /* As above. */
+	}
 	set_word(&launch->handshake->go, 1);
 	(void)monitor_run(&monitor); /* However it ends, the box does too. */
 	_exit(0);
@@ -282,7 +317,8 @@ _Noreturn void monitor_process(struct launch *launch)
 	if (proc_fd < 0 || start_init(launch, &world, &init_fd, &setup_fd, &err) < 0 ||
 	    enter(launch, &world, init_fd, &err) < 0)
 		fail_to_launcher(launch, &err);
-	int listener_fd = take_listener(launch, setup_fd, init_fd);
+	pid_t guest_pid = 0;
+	int listener_fd = take_listener(launch, setup_fd, init_fd, &guest_pid);
 	if (listener_fd == -ESRCH)
 		_exit(EXIT_OURS); /* The guest died on its way; init tells. */
 	if (listener_fd < 0) {
@@ -296,5 +332,5 @@ _Noreturn void monitor_process(struct launch *launch)
 		fail_to_launcher(launch, &err);
 	}
 	(void)close(setup_fd);
-	serve(launch, &world, listener_fd, proc_fd, init_fd);
+	serve(launch, &world, listener_fd, proc_fd, init_fd, guest_pid);
 }

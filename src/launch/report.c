@@ -47,6 +47,7 @@ void report_take(struct report *report, const struct audit_record *record, size_
 		return;
 	memcpy(&copy, record, length);
 	copy.program[sizeof(copy.program) - 1] = '\0';
+	copy.text[sizeof(copy.text) - 1] = '\0';
 	copy.text_length = (uint32_t)(length - offsetof(struct audit_record, text));
 	if (copy.kind == AUDIT_REFUSED)
 		add(&report->refused, &report->refused_count, &report->refused_dropped, true,
@@ -153,7 +154,7 @@ static struct json_object *list_json(const struct report_entry *entries, size_t 
 	return list;
 }
 
-int report_write(const struct report *report, int fd, char *const *argv, struct cloche_err *err)
+char *report_json(const struct report *report, char *const *argv)
 {
 	struct json_object *object = json_object_new_object();
 	struct json_object *resources = json_object_new_object();
@@ -183,11 +184,11 @@ int report_write(const struct report *report, int fd, char *const *argv, struct 
 	add_number(object, "started_not_listed", report->started_dropped);
 	const char *text = json_object_to_json_string_ext(
 		object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
-	int r = text == NULL ? -ENOMEM : sys_write_all(fd, text, strlen(text));
-	if (r == 0)
-		r = sys_write_all(fd, "\n", 1);
+	char *copy = NULL;
+	if (text != NULL && asprintf(&copy, "%s\n", text) < 0)
+		copy = NULL;
 	json_object_put(object);
-	return r < 0 ? err_set(err, r, "cannot write the report: %s", errno_text(r)) : 0;
+	return copy;
 }
 
 void report_done(struct report *report)

@@ -53,7 +53,8 @@ int report_open(const struct policy *policy, const char *path, struct cloche_err
 
 /* Takes a record from the box; anything may be in it. */
 void report_take(struct report *report, const struct audit_record *record, size_t length);
-int report_write(const struct report *report, int fd, char *const *argv, struct cloche_err *err);
+/* Heap, ends in a newline; NULL: no memory. */
+char *report_json(const struct report *report, char *const *argv);
 void report_done(struct report *report);
 
 #endif

@@ -72,7 +72,7 @@ int report_open(const struct policy *policy, const char *path, struct cloche_err
 					: open_named(policy, path);
 
 	if (fd < 0)
-		return err_set(err, fd, "report '%s': %s%s", path, errno_text(fd),
+		return err_set(err, fd, "cannot write '%s': %s%s", path, errno_text(fd),
 			       fd == -ELOOP   ? " (symbolic links are not followed: name the file)"
 			       : fd == -ENXIO ? " (nobody reads from this pipe)"
 					      : "");

@@ -43,23 +43,15 @@ static void add_arguments(struct monitor *monitor, const struct call *call, stru
 	}
 }
 
-static struct verdict note(struct monitor *monitor, const struct call *call, unsigned path_arg)
+struct verdict note_exec(struct monitor *monitor, struct call *call)
 {
+	char path[CALL_PATH_MAX];
+	unsigned path_arg = call->sc == SC_execve ? 0 : 1;
+
 	audit_begin(monitor, AUDIT_EXEC, call);
-	ssize_t n = task_read_string(&call->task, call_gaddr(call, path_arg), monitor->path,
-				     sizeof(monitor->path));
-	add_text(&monitor->record, monitor->path, n < 0 ? 0 : (size_t)n);
+	ssize_t n = task_read_string(&call->task, call_gaddr(call, path_arg), path, sizeof(path));
+	add_text(&monitor->record, path, n < 0 ? 0 : (size_t)n);
 	add_arguments(monitor, call, call_gaddr(call, path_arg + 1));
 	audit_send(monitor);
-	return (struct verdict){.kind = VERDICT_CONTINUE};
-}
-
-struct verdict h_execve(struct monitor *monitor, const struct call *call)
-{
-	return note(monitor, call, 0);
-}
-
-struct verdict h_execveat(struct monitor *monitor, const struct call *call)
-{
-	return note(monitor, call, 1);
+	return verdict_allow();
 }

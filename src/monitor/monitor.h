@@ -8,10 +8,13 @@
 #define CLOCHE_MONITOR_MONITOR_H
 
 #include "monitor/audit.h"
-#include "monitor/task.h"
+#include "monitor/hook.h"
 #include "policy/plan.h"
 
 #include <linux/seccomp.h>
+
+struct stops; /* monitor/stop.h */
+struct held;  /* monitor/hold.h */
 
 struct monitor {
 	const struct plan *plan;
@@ -21,78 +24,66 @@ struct monitor {
 	int init_pid_fd;  /* pid 1 of the box */
 	bool keep_set_id; /* attributes that give privileges are refused too (host's own files) */
 	bool report;	  /* somebody reads what is refused and started */
-	int tmpfs_fds[2]; /* files in memory, which count too; -1: none */
+	struct hooks *hooks;  /* borrowed; asked in this order */
+	struct stream stream; /* where hooks speak */
+	uint64_t flushed_ms;
+	bool ticks;	   /* there is nothing but stops to serve at once */
+	struct held *held; /* owned: calls that wait for an answer */
+	unsigned held_count;
+	uint64_t hold_id;		     /* the last that was given */
+	struct stops *stops;		     /* owned; NULL: no call takes the stop route */
+	int child_fd;			     /* owned; tells of stops; -1 */
+	int epoll_fd;			     /* owned: all that is waited for */
+	int tmpfs_fds[2];		     /* files in memory, which count too; -1: none */
 	uint64_t memory_bytes;		     /* counted and enforced here; 0: not here */
 	struct seccomp_notif *request;	     /* owned; as large as this kernel wants */
 	struct seccomp_notif_resp *response; /* owned */
 	struct audit_record record;
-	char path[4096];
-	char name[256];
-	char value[65536];
 };
-
-/* What the guest is told. Zeroed denies with EPERM. */
-enum verdict_kind {
-	VERDICT_DENY,
-	VERDICT_ANSWER,
-	VERDICT_CONTINUE, /* watched only, or the table says why it is safe */
-	VERDICT_SENT,	  /* answered already, with a descriptor */
-};
-
-struct verdict {
-	enum verdict_kind kind;
-	int64_t value; /* DENY: the errno (0: EPERM); ANSWER: what the call returns */
-};
-
-static inline struct verdict verdict_deny(int error)
-{
-	return (struct verdict){.kind = VERDICT_DENY, .value = error < 0 ? -error : error};
-}
-
-/* 0 or positive answers, negative denies: the result of carrying a call out. */
-static inline struct verdict verdict_result(int64_t result)
-{
-	if (result < 0)
-		return verdict_deny((int)result);
-	return (struct verdict){.kind = VERDICT_ANSWER, .value = result};
-}
-
-/* One call to decide. */
-struct call {
-	const struct call_info *info; /* NULL: in no table */
-	enum sc sc;
-	enum abi abi;
-	uint64_t args[CALL_ARGS_MAX];
-	struct task task;
-};
-
-static inline struct gaddr call_gaddr(const struct call *call, unsigned index)
-{
-	uint64_t address = call->args[index];
-
-	return (struct gaddr){call->abi == ABI_I386 ? (uint32_t)address : address};
-}
 
 /* Puts this process into the state it serves in: capabilities, filter. After it only what the loop
  * needs is possible. */
-int monitor_confine(uint64_t guest_capabilities);
+int monitor_confine(const struct plan *plan, uint64_t guest_capabilities);
 
 /* Serves until the box is gone. Returns 0 then. */
 int monitor_run(struct monitor *monitor);
 
-int monitor_init(struct monitor *monitor);
+/* stream_fd: borrowed; -1: there are no hooks. */
+int monitor_init(struct monitor *monitor, int stream_fd);
 void monitor_done(struct monitor *monitor);
 
-/* Handlers, one file a family. */
-struct verdict h_setxattr(struct monitor *monitor, const struct call *call);
-struct verdict h_lsetxattr(struct monitor *monitor, const struct call *call);
-struct verdict h_fsetxattr(struct monitor *monitor, const struct call *call);
-struct verdict h_removexattr(struct monitor *monitor, const struct call *call);
-struct verdict h_lremovexattr(struct monitor *monitor, const struct call *call);
-struct verdict h_fremovexattr(struct monitor *monitor, const struct call *call);
-struct verdict h_socketcall(struct monitor *monitor, const struct call *call);
-struct verdict h_execve(struct monitor *monitor, const struct call *call);
-struct verdict h_execveat(struct monitor *monitor, const struct call *call);
+/* ---- decide.c: the decision, the same on both routes ---- */
+
+/* Policy first, then what the box itself must have checked, then hooks. What a hook made of the
+ * call is checked once more. Never VERDICT_CONTINUE where somebody has decided on memory. */
+struct verdict monitor_decide(struct monitor *monitor, struct call *call);
+/* Does anybody decide this call, and not only look? */
+bool monitor_decides(const struct monitor *monitor, const struct call *call);
+/* Does anybody want to see how it ends? */
+bool monitor_wants_result(const struct monitor *monitor, const struct call *call);
+/* A call that was held has its answer. */
+struct verdict monitor_decided(struct monitor *monitor, struct call *call,
+			       const struct stream_answer *answer);
+/* How the call ended, for those who want to know. */
+void monitor_after(struct monitor *monitor, struct call *call);
+/* Writes a refusal down, and says what the guest is told. */
+struct verdict monitor_refuse(struct monitor *monitor, const struct call *call, int error,
+			      const char *rule);
+
+/* Ends the process of this thread. */
+void monitor_kill(pid_t tid);
+
+/* ---- what the box itself has checked, one file a family ---- */
+
+struct verdict check_xattr(struct monitor *monitor, struct call *call);
+struct verdict note_exec(struct monitor *monitor, struct call *call);
+
+/* ---- notify.c ---- */
+
+/* One notification: received, decided, answered. */
+void notify_serve(struct monitor *monitor);
+/* A held call goes on. */
+void notify_resume(struct monitor *monitor, struct call *call, const struct stream_answer *answer);
 
 /* Fills monitor->record with who calls what. */
 void audit_begin(struct monitor *monitor, enum audit_kind kind, const struct call *call);

@@ -5,11 +5,10 @@
  * arguments.
  */
 #include "base/own.h"
-#include "monitor/monitor.h"
+#include "monitor/carry.h"
 #include "sys/sys.h"
 
 #include <dirent.h>
-#include <linux/net.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,16 +25,16 @@ static int add_fd(const struct call *call, int fd, int type, bool send)
 	return SYS_RESULT(ioctl(call->task.listener_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &request));
 }
 
-static struct verdict make_socket(const struct call *call, const uint32_t args[4])
+static int64_t make_socket(const struct call *call)
 {
-	_own_(closep) int fd =
-		SYS_RESULT(socket((int)args[0], (int)args[1] | SOCK_CLOEXEC, (int)args[2]));
+	_own_(closep) int fd = SYS_RESULT(
+		socket((int)call->args[0], (int)call->args[1] | SOCK_CLOEXEC, (int)call->args[2]));
 
 	if (fd < 0)
-		return verdict_deny(fd);
-	int r = add_fd(call, fd, (int)args[1], true);
+		return fd;
+	int r = add_fd(call, fd, (int)call->args[1], true);
 	/* EMFILE is the guest's own limit. */
-	return r < 0 ? verdict_deny(r) : (struct verdict){.kind = VERDICT_SENT};
+	return r < 0 ? r : CARRY_SENT;
 }
 
 /* A descriptor that was handed over cannot be taken back, so it is seen beforehand whether the
@@ -64,45 +63,32 @@ static bool has_room_for_two(const struct task *task)
 	return dir != NULL && count + 2 <= limit;
 }
 
-static struct verdict make_pair(const struct call *call, const uint32_t args[4])
+static int64_t make_pair(const struct call *call)
 {
 	int fds[2] = {-1, -1};
 	int32_t gfds[2];
+	int type = (int)call->args[1];
 	int r = SYS_RESULT(
-		socketpair((int)args[0], (int)args[1] | SOCK_CLOEXEC, (int)args[2], fds));
+		socketpair((int)call->args[0], type | SOCK_CLOEXEC, (int)call->args[2], fds));
 
 	if (r < 0)
-		return verdict_deny(r);
+		return r;
 	_own_(closep) int first_fd = fds[0];
 	_own_(closep) int second_fd = fds[1];
 	if (!has_room_for_two(&call->task))
-		return verdict_deny(EMFILE);
-	gfds[0] = add_fd(call, first_fd, (int)args[1], false);
+		return -EMFILE;
+	gfds[0] = add_fd(call, first_fd, type, false);
 	if (gfds[0] < 0)
-		return verdict_deny(gfds[0]);
-	gfds[1] = add_fd(call, second_fd, (int)args[1], false);
+		return gfds[0];
+	gfds[1] = add_fd(call, second_fd, type, false);
 	if (gfds[1] < 0)
-		return verdict_deny(gfds[1]);
-	return verdict_result(task_write(&call->task, (struct gaddr){args[3]}, gfds, sizeof(gfds)));
+		return gfds[1];
+	return task_write(&call->task, call_gaddr(call, 3), gfds, sizeof(gfds));
 }
 
-struct verdict h_socketcall(struct monitor *monitor, const struct call *call)
+int64_t carry_socket(const struct call *call)
 {
-	uint32_t args[4] = {0};
-	bool pair = (uint32_t)call->args[0] == SYS_SOCKETPAIR;
-	uint64_t wide[CALL_ARGS_MAX] = {0};
-
-	if (!pair && (uint32_t)call->args[0] != SYS_SOCKET)
-		return verdict_deny(EINVAL);
-	int r = task_read(&call->task, call_gaddr(call, 1), args, (pair ? 4 : 3) * sizeof(args[0]));
-	if (r < 0 || !task_valid(&call->task))
-		return verdict_deny(EFAULT);
-	for (size_t i = 0; i < 4; i++)
-		wide[i] = args[i];
-	/* The direct call's rules are this one's. */
-	struct answer answer =
-		plan_answer(monitor->plan, pair ? SC_socketpair : SC_socket, wide, NULL);
-	if (answer.kind == ANSWER_REFUSE)
-		return verdict_deny(answer.refuse != 0 ? answer.refuse : ENOSYS);
-	return pair ? make_pair(call, args) : make_socket(call, args);
+	if (!task_valid(&call->task))
+		return -ESRCH;
+	return call->sc == SC_socketpair ? make_pair(call) : make_socket(call);
 }

@@ -20,7 +20,7 @@ struct gaddr {
 
 struct task {
 	pid_t tid;	 /* in the monitor's PID namespace */
-	int listener_fd; /* borrowed */
+	int listener_fd; /* borrowed; -1: it is stopped, and traced by us */
 	uint64_t id;	 /* of the notification */
 	int proc_fd;	 /* borrowed: the monitor's /proc */
 };
@@ -42,8 +42,19 @@ int task_take_fd(const struct task *task, int gfd);
 /* "/proc/TID/NAME" through the monitor's own proc: the link's text into size bytes. */
 ssize_t task_read_link(const struct task *task, const char *name, char *to, size_t size);
 
-/* The thread's pid as the box sees it; 0 when it is gone. */
-pid_t task_box_pid(const struct task *task);
+/* The thread's id ("Pid") or its process's ("Tgid") as the box sees it; 0 when it is gone. */
+pid_t task_box_pid(const struct task *task, const char *which);
+
+/* "/proc/TID/status", and what follows a field's name in it ("\nUmask:"). */
+ssize_t task_read_status(const struct task *task, char *buffer, size_t size);
+const char *task_status_field(const char *status, const char *name);
+
+/* ---- authority.c ---- */
+
+/* From now on threads are known for longer than a call; task_forget_authority is called whenever
+ * one is about to change who it is. */
+void task_remember_authority(void);
+void task_forget_authority(void);
 
 /* From here to task_leave this thread of ours has the guest's root, current directory, ids, groups
  * and capabilities. A failure of task_enter leaves nothing behind; a failure to come back ends the
@@ -51,9 +62,20 @@ pid_t task_box_pid(const struct task *task);
 struct task_entry {
 	int root_fd;
 	bool changed_root;
+	bool changed_directory;
+	bool changed_capabilities;
 	bool changed_ids;
+	bool changed_umask;
 };
-int task_enter(const struct task *task, struct task_entry *entry);
+
+/* What of the caller counts for the call that is to be carried out. */
+enum task_needs { NEEDS_DIRECTORY = 1, NEEDS_UMASK = 2 };
+
+int task_enter(const struct task *task, unsigned needs, struct task_entry *entry);
 void task_leave(struct task_entry *entry);
+
+/* No guest of this box has or can get a capability, so all have these ids, groups and root for
+ * good: this process takes them now, and task_enter has little left to do. */
+int task_keep_authority(uid_t uid, gid_t gid, const gid_t *groups, size_t group_count);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/own.h"
 #include "policy/model.h"
+#include "policy/script.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -180,15 +181,45 @@ static void explain_names(const struct policy *policy, struct buf *out)
 
 /* ---- calls ---- */
 
-/* Who carries an answer out. */
-static const char *enforcer(const struct plan *plan, enum sc sc, struct answer answer)
+const char *plan_enforcer(const struct plan *plan, enum sc sc, struct answer answer)
 {
-	if (answer.kind == ANSWER_NATIVE)
-		return "kernel";
-	return plan_guard_answer(plan, sc, answer).kind == ANSWER_ASK ? "monitor" : "guard";
+	struct answer installed = plan_guard_answer(plan, sc, answer);
+
+	if (installed.kind == ANSWER_ASK || installed.kind == ANSWER_STOP)
+		return "monitor";
+	return answer.kind == ANSWER_NATIVE ? "kernel" : "guard";
 }
 
-static void explain_call(const struct plan *plan, enum sc sc, struct buf *out)
+const char *route_name(uint8_t route)
+{
+	return route == ROUTE_STOP ? "stop" : "notify";
+}
+
+static bool is_refused(const struct plan_entry *entry)
+{
+	return entry->answer.kind == ANSWER_REFUSE && entry->rule_count == 0;
+}
+
+/* Who wants to see the call, and how it comes before them. */
+static void explain_hooks_of(const struct plan *plan, const struct policy *policy, enum sc sc,
+			     struct buf *out)
+{
+	const struct script *script = policy->script;
+
+	for (size_t i = 0; script != NULL && i < script->hook_count; i++) {
+		const struct script_hook *hook = &script->hooks[i];
+
+		if (!script_hook_wants(hook, sc) || is_refused(&plan->entries[sc]))
+			continue;
+		(void)buf_format(out, "      %s by %s: ", script_when_name(hook->when),
+				 route_name(plan->entries[sc].route));
+		add_name(out, hook->origin);
+		add(out, "\n");
+	}
+}
+
+static void explain_call(const struct plan *plan, const struct policy *policy, enum sc sc,
+			 struct buf *out)
 {
 	const struct plan_entry *entry = &plan->entries[sc];
 	size_t start = out->length;
@@ -198,7 +229,7 @@ static void explain_call(const struct plan *plan, enum sc sc, struct buf *out)
 	pad(out, start, 26);
 	add(out, answer_text(entry->answer));
 	pad(out, start, 44);
-	add(out, enforcer(plan, sc, entry->answer));
+	add(out, plan_enforcer(plan, sc, entry->answer));
 	pad(out, start, 53);
 	add_name(out, entry->origin);
 	add(out, "\n");
@@ -209,6 +240,7 @@ static void explain_call(const struct plan *plan, enum sc sc, struct buf *out)
 		(void)buf_format(out, "      %s\n", entry->rules[i].text);
 	if (entry->call->why[0] != '\0' && strcmp(entry->origin, "table") == 0)
 		(void)buf_format(out, "      %s\n", entry->call->why);
+	explain_hooks_of(plan, policy, sc, out);
 }
 
 static bool asks(const struct plan_entry *entry)
@@ -220,12 +252,21 @@ static bool asks(const struct plan_entry *entry)
 	return found;
 }
 
-enum call_group { GROUP_DECIDED, GROUP_ASKED, GROUP_RULES, GROUP_REFUSED, GROUP_NATIVE };
+enum call_group {
+	GROUP_DECIDED,
+	GROUP_HOOKED,
+	GROUP_ASKED,
+	GROUP_RULES,
+	GROUP_REFUSED,
+	GROUP_NATIVE,
+};
 
 static enum call_group call_group(const struct plan_entry *entry)
 {
 	if (strcmp(entry->origin, "table") != 0)
 		return GROUP_DECIDED;
+	if (entry->hooks != 0 && !is_refused(entry))
+		return GROUP_HOOKED;
 	if (asks(entry))
 		return GROUP_ASKED;
 	if (entry->rule_count > 0 || entry->before != NULL)
@@ -257,14 +298,15 @@ static size_t list_group(const struct plan *plan, enum call_group group, struct 
 	return count;
 }
 
-static size_t explain_group(const struct plan *plan, enum call_group group, struct buf *out)
+static size_t explain_group(const struct plan *plan, const struct policy *policy,
+			    enum call_group group, struct buf *out)
 {
 	size_t count = 0;
 
 	for (enum sc sc = 0; sc < SC_COUNT; sc++) {
 		if (call_group(&plan->entries[sc]) != group)
 			continue;
-		explain_call(plan, sc, out);
+		explain_call(plan, policy, sc, out);
 		count++;
 	}
 	return count;
@@ -279,31 +321,77 @@ static size_t count_group(const struct plan *plan, enum call_group group)
 	return count;
 }
 
-static void explain_calls(const struct plan *plan, struct buf *out, bool all)
+/* A line for each hook: what for, by which route, where it stands. */
+static void explain_hook(const struct plan *plan, const struct script_hook *hook, struct buf *out)
+{
+	bool single = hook->name[0] != '%' && hook->name[0] != '*';
+	size_t start = out->length;
+	size_t notify = 0;
+	size_t stop = 0;
+
+	for (enum sc sc = 0; sc < SC_COUNT; sc++) {
+		if (!script_hook_wants(hook, sc) || is_refused(&plan->entries[sc]))
+			continue;
+		if (plan->entries[sc].route == ROUTE_STOP)
+			stop++;
+		else
+			notify++;
+	}
+	(void)buf_format(out, single ? "    %s.%s" : "    %s[\"%s\"]", script_when_name(hook->when),
+			 hook->name);
+	pad(out, start, 28);
+	if (notify + stop == 0)
+		add(out, "never: the call is refused");
+	else if (single)
+		add(out, stop > 0 ? "stop" : "notify");
+	else
+		(void)buf_format(out, "%zu by notify, %zu by stop", notify, stop);
+	pad(out, start, 56);
+	add_name(out, hook->origin);
+	add(out, "\n");
+}
+
+static void explain_hooks(const struct plan *plan, const struct policy *policy, struct buf *out,
+			  bool all)
+{
+	const struct script *script = policy->script;
+
+	if (script == NULL)
+		return;
+	add(out, "  seen by hooks, in the monitor:\n");
+	for (size_t i = 0; i < script->hook_count; i++)
+		explain_hook(plan, &script->hooks[i], out);
+	if (all)
+		(void)explain_group(plan, policy, GROUP_HOOKED, out);
+}
+
+static void explain_calls(const struct plan *plan, const struct policy *policy, struct buf *out,
+			  bool all)
 {
 	add(out, "system calls: what the table does not have is refused by the guard\n");
 	if (count_group(plan, GROUP_DECIDED) > 0) {
 		add(out, "  decided by the policy or for this run:\n");
-		(void)explain_group(plan, GROUP_DECIDED, out);
+		(void)explain_group(plan, policy, GROUP_DECIDED, out);
 	}
+	explain_hooks(plan, policy, out, all);
 	add(out, "  decided by the monitor:\n");
-	if (explain_group(plan, GROUP_ASKED, out) == 0)
+	if (explain_group(plan, policy, GROUP_ASKED, out) == 0)
 		add(out, "    none\n");
 	add(out, "  decided by their arguments, in the guard:\n");
 	if (all)
-		(void)explain_group(plan, GROUP_RULES, out);
+		(void)explain_group(plan, policy, GROUP_RULES, out);
 	else
 		(void)list_group(plan, GROUP_RULES, out);
 	(void)buf_format(out, "  refused%s:\n",
 			 plan->options.report_refusals ? ", and written down by the monitor"
 						       : " by the guard");
 	if (all)
-		(void)explain_group(plan, GROUP_REFUSED, out);
+		(void)explain_group(plan, policy, GROUP_REFUSED, out);
 	else
 		(void)list_group(plan, GROUP_REFUSED, out);
 	if (all) {
 		add(out, "  done by the kernel, within the world:\n");
-		(void)explain_group(plan, GROUP_NATIVE, out);
+		(void)explain_group(plan, policy, GROUP_NATIVE, out);
 	} else {
 		(void)buf_format(out, "  done by the kernel, within the world: %zu others\n",
 				 count_group(plan, GROUP_NATIVE));
@@ -317,6 +405,6 @@ int plan_explain(const struct plan *plan, const struct policy *policy, struct bu
 	explain_limits(&policy->limits, out);
 	explain_env(policy, out);
 	explain_names(policy, out);
-	explain_calls(plan, out, all);
+	explain_calls(plan, policy, out, all);
 	return result(out);
 }

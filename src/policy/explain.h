@@ -17,6 +17,12 @@ int plan_explain(const struct plan *plan, const struct policy *policy, struct bu
 /* The same, always in full, as one JSON object with a newline. */
 int plan_explain_json(const struct plan *plan, const struct policy *policy, struct buf *out);
 
+/* Who carries an answer out: "kernel", "guard" or "monitor". */
+const char *plan_enforcer(const struct plan *plan, enum sc sc, struct answer answer);
+
+/* "notify" or "stop". */
+const char *route_name(uint8_t route);
+
 /* "native", "ask", "EPERM". */
 const char *answer_text(struct answer answer);
 

@@ -6,6 +6,7 @@
 #include "base/own.h"
 #include "policy/explain.h"
 #include "policy/model.h"
+#include "policy/script.h"
 
 #include <errno.h>
 #include <json.h>
@@ -100,13 +101,6 @@ static json_object *env_json(const struct policy *policy)
 	return array;
 }
 
-static const char *enforced_by(const struct plan *plan, enum sc sc, struct answer answer)
-{
-	if (answer.kind == ANSWER_NATIVE)
-		return "kernel";
-	return plan_guard_answer(plan, sc, answer).kind == ANSWER_ASK ? "monitor" : "guard";
-}
-
 static void append_rule(json_object *array, const struct plan *plan, enum sc sc,
 			const struct call_rule *rule)
 {
@@ -116,7 +110,7 @@ static void append_rule(json_object *array, const struct plan *plan, enum sc sc,
 		return;
 	put_text(object, "answer", answer_text(rule->answer));
 	put_text(object, "rule", rule->text);
-	put_text(object, "by", enforced_by(plan, sc, rule->answer));
+	put_text(object, "by", plan_enforcer(plan, sc, rule->answer));
 	append(array, object);
 }
 
@@ -134,7 +128,27 @@ static json_object *rules_json(const struct plan *plan, enum sc sc)
 	return array;
 }
 
-static json_object *call_json(const struct plan *plan, enum sc sc)
+static json_object *hooks_json(const struct script *script, enum sc sc)
+{
+	json_object *array = json_object_new_array();
+
+	for (size_t i = 0; array != NULL && i < script->hook_count; i++) {
+		const struct script_hook *hook = &script->hooks[i];
+		json_object *object;
+
+		if (!script_hook_wants(hook, sc))
+			continue;
+		object = json_object_new_object();
+		if (object == NULL)
+			break;
+		put_text(object, "when", script_when_name(hook->when));
+		put_text(object, "origin", hook->origin);
+		append(array, object);
+	}
+	return array;
+}
+
+static json_object *call_json(const struct plan *plan, const struct policy *policy, enum sc sc)
 {
 	const struct plan_entry *entry = &plan->entries[sc];
 	json_object *object = json_object_new_object();
@@ -144,21 +158,25 @@ static json_object *call_json(const struct plan *plan, enum sc sc)
 	put_text(object, "name", entry->call->name);
 	put_text(object, "family", call_family_name(entry->call->family));
 	put_text(object, "answer", answer_text(entry->answer));
-	put_text(object, "by", enforced_by(plan, sc, entry->answer));
+	put_text(object, "by", plan_enforcer(plan, sc, entry->answer));
 	put_text(object, "origin", entry->origin);
 	if (entry->call->why[0] != '\0')
 		put_text(object, "why", entry->call->why);
 	if (entry->rule_count > 0 || entry->before != NULL)
 		put(object, "rules", rules_json(plan, sc));
+	if (entry->hooks != 0)
+		put_text(object, "route", route_name(entry->route));
+	if (policy->hooks[sc] != 0 && policy->script != NULL)
+		put(object, "hooks", hooks_json(policy->script, sc));
 	return object;
 }
 
-static json_object *calls_json(const struct plan *plan)
+static json_object *calls_json(const struct plan *plan, const struct policy *policy)
 {
 	json_object *array = json_object_new_array();
 
 	for (enum sc sc = 0; array != NULL && sc < SC_COUNT; sc++)
-		append(array, call_json(plan, sc));
+		append(array, call_json(plan, policy, sc));
 	return array;
 }
 
@@ -176,7 +194,7 @@ int plan_explain_json(const struct plan *plan, const struct policy *policy, stru
 	put_text(object, "cwd", policy->cwd);
 	put_text(object, "hostname", policy->hostname);
 	put_text(object, "user", policy->user);
-	put(object, "calls", calls_json(plan));
+	put(object, "calls", calls_json(plan, policy));
 	const char *text = json_object_to_json_string_ext(
 		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (text != NULL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the files of the Lua loader share. One Lua state serves a policy file and all that it
- * extends; it lives for the length of one policy_add_file. Lua errors leave C functions by
+ * extends, and those after it, see policy/script.h. Lua errors leave C functions by
  * longjmp, so a function that owns memory calls nothing of Lua that can throw; work is done by
  * functions that return a code and leave their words in loader->err, and only the outermost
  * function raises them.
@@ -10,12 +10,7 @@
 #define CLOCHE_POLICY_LOADER_H
 
 #include "policy/model.h"
-
-#include <lauxlib.h>
-#include <lua.h>
-
-/* "judge.lua:12"; Lua keeps names of files below 60 characters. */
-#define PLACE_SIZE (LUA_IDSIZE + 16)
+#include "policy/script.h"
 
 /* The file that is being run; the outer ones extend it. */
 struct frame {
@@ -23,6 +18,7 @@ struct frame {
 	const char *name;      /* borrowed; as messages say it */
 	const char *directory; /* borrowed; NULL: there are no files next to it */
 	struct policy_source source;
+	unsigned number;
 	bool settled; /* something was set: too late for extends */
 };
 
@@ -32,12 +28,9 @@ struct loader {
 	struct frame *frame;		      /* borrowed; the innermost */
 	struct cloche_err err;		      /* what the failing function said */
 	char place[PLACE_SIZE];		      /* the line that runs, or ran last */
-	size_t memory_bytes;
-	bool memory_exceeded;
-	uint64_t instructions;
-	int64_t start_clock;
 };
 
+/* Raises an error when no file is being loaded: a hook runs. */
 struct loader *loader_get(lua_State *lua);
 
 /* Puts the environment that policies run in on the stack: an empty table whose metatable knows the
@@ -50,6 +43,18 @@ int loader_files(lua_State *lua, struct loader *loader);
 int loader_limits(lua_State *lua, struct loader *loader);
 int loader_env(lua_State *lua, struct loader *loader);
 int loader_calls(lua_State *lua, struct loader *loader);
+
+/* What is assigned to on, watch and after: function `function` of the registry. */
+int loader_add_hook(struct loader *loader, enum hook_bits when, const char *name,
+		    const char *origin, int function);
+/* The hook of this name in the file that is being run; NULL: none. */
+const struct script_hook *loader_find_hook(const struct loader *loader, enum hook_bits when,
+					   const char *name);
+/* The tables "on", "watch" and "after" into the table at the top of the stack. */
+void loader_add_hook_tables(lua_State *lua);
+
+/* Raises what loader->err says, unless r is 0 or positive. */
+int loader_finish(lua_State *lua, struct loader *loader, int r);
 
 /* Sets loader->err to "PLACE: ..." and returns -EINVAL. */
 int loader_fail(struct loader *loader, const char *format, ...)

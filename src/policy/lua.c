@@ -12,44 +12,19 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define MEMORY_MAX	  ((size_t)16 << 20)
-#define INSTRUCTIONS_MAX  10000000U
-#define INSTRUCTIONS_STEP 1000 /* how often the limits are looked at */
-#define SECONDS_MAX	  2
-#define EXTENDS_MAX	  8
+#define EXTENDS_MAX 8
 
 /* ---- limits ---- */
 
 struct loader *loader_get(lua_State *lua)
 {
-	struct loader *loader;
+	struct loader *loader = script_get(lua)->loader;
 
-	memcpy(&loader, lua_getextraspace(lua), LUA_EXTRASPACE);
+	if (loader == NULL)
+		(void)luaL_error(lua, "settings are for the policy itself; a hook cannot change "
+				      "them");
 	return loader;
-}
-
-static void *allocate(void *arg, void *block, size_t old_size, size_t new_size)
-{
-	struct loader *loader = arg;
-
-	if (block == NULL)
-		old_size = 0; /* Lua says here what kind of object it wants. */
-	if (new_size == 0) {
-		free(block);
-		loader->memory_bytes -= old_size;
-		return NULL;
-	}
-	if (new_size > old_size && new_size - old_size > MEMORY_MAX - loader->memory_bytes) {
-		loader->memory_exceeded = true;
-		return NULL;
-	}
-	void *new_block = realloc(block, new_size);
-	if (new_block == NULL)
-		return NULL;
-	loader->memory_bytes += new_size - old_size;
-	return new_block;
 }
 
 static void note_place(lua_State *lua, lua_Debug *activation)
@@ -65,20 +40,10 @@ static void note_place(lua_State *lua, lua_Debug *activation)
 /* Keeps loader->place and counts. */
 static void watch_run(lua_State *lua, lua_Debug *activation)
 {
-	struct loader *loader = loader_get(lua);
-
 	note_place(lua, activation);
 	if (activation->event != LUA_HOOKCOUNT)
 		return;
-	loader->instructions += INSTRUCTIONS_STEP;
-	if (loader->instructions <= INSTRUCTIONS_MAX &&
-	    clock() - loader->start_clock < (int64_t)SECONDS_MAX * CLOCKS_PER_SEC)
-		return;
-	lua_pushfstring(lua,
-			"%s: the policy runs for too long; expected less than %d million "
-			"instructions and %d seconds",
-			loader->place, (int)(INSTRUCTIONS_MAX / 1000000), SECONDS_MAX);
-	lua_error(lua);
+	script_tick(lua);
 }
 
 /* ---- messages ---- */
@@ -141,7 +106,7 @@ static int begin(lua_State *lua, struct loader *loader, const char *name)
 	return 0;
 }
 
-static int finish(lua_State *lua, struct loader *loader, int r)
+int loader_finish(lua_State *lua, struct loader *loader, int r)
 {
 	if (r >= 0)
 		return 0;
@@ -162,7 +127,7 @@ static int setting_table(lua_State *lua, const char *name, const char *example,
 				loader_type(lua, 1), example);
 	if (r == 0)
 		r = add(lua, loader);
-	return finish(lua, loader, r);
+	return loader_finish(lua, loader, r);
 }
 
 static int set_files(lua_State *lua)
@@ -198,7 +163,7 @@ static int setting_value(lua_State *lua, const char *name)
 	if (r == 0)
 		r = policy_set(loader->policy, name, value, loader->place, loader->context,
 			       &loader->err);
-	return finish(lua, loader, r);
+	return loader_finish(lua, loader, r);
 }
 
 static int set_net(lua_State *lua)
@@ -230,7 +195,7 @@ static int make_optional(lua_State *lua)
 
 	if (r == 0 && (lua_type(lua, 1) != LUA_TSTRING || loader_text(lua, 1, buffer) == NULL))
 		r = loader_fail(loader, "optional: got %s; expected a path", loader_type(lua, 1));
-	(void)finish(lua, loader, r);
+	(void)loader_finish(lua, loader, r);
 	lua_createtable(lua, 1, 1);
 	lua_pushvalue(lua, 1);
 	lua_rawseti(lua, -2, 1);
@@ -345,6 +310,7 @@ static int run_file(lua_State *lua, struct loader *loader, struct frame *frame)
 		return r < 0 ? r : 0;
 	if (status != LUA_OK)
 		return lua_error(lua);
+	frame->number = ++script_get(lua)->files;
 	loader->frame = frame;
 	run_compiled(lua);
 	loader->frame = frame->outer;
@@ -445,7 +411,7 @@ static int set_extends(lua_State *lua)
 	if (r == 0)
 		r = is_file_name(name) ? extend_file(lua, loader, name)
 				       : extend_preset(loader, name);
-	return finish(lua, loader, r);
+	return loader_finish(lua, loader, r);
 }
 
 static const luaL_Reg settings[] = {
@@ -477,13 +443,17 @@ static int run_job(lua_State *lua)
 	const struct job *job = lua_touserdata(lua, 1);
 
 	lua_settop(lua, 0);
-	loader_push_environment(lua, settings);
-	lua_rawsetp(lua, LUA_REGISTRYINDEX, &environment_key);
+	if (lua_rawgetp(lua, LUA_REGISTRYINDEX, &environment_key) == LUA_TNIL) {
+		loader_push_environment(lua, settings);
+		lua_rawsetp(lua, LUA_REGISTRYINDEX, &environment_key);
+	}
+	lua_settop(lua, 0);
+	job->frame->number = ++script_get(lua)->files;
 	loader->frame = job->frame;
 	if (job->text != NULL)
 		return run_text(lua, job->frame->name, job->text, job->length);
 	loader->frame = job->frame->outer;
-	return finish(lua, loader, run_file(lua, loader, job->frame));
+	return loader_finish(lua, loader, run_file(lua, loader, job->frame));
 }
 
 static int explain_failure(lua_State *lua, struct loader *loader, int status,
@@ -491,10 +461,10 @@ static int explain_failure(lua_State *lua, struct loader *loader, int status,
 {
 	const char *text = lua_tostring(lua, -1);
 
-	if (status == LUA_ERRMEM && loader->memory_exceeded)
+	if (status == LUA_ERRMEM && script_get(lua)->memory_exceeded)
 		return err_set(err, -ENOMEM,
 			       "%s: the policy needs too much memory; expected less than %d MiB",
-			       loader->place, (int)(MEMORY_MAX >> 20));
+			       loader->place, (int)(SCRIPT_LOAD_MEMORY >> 20));
 	if (status == LUA_ERRMEM)
 		return err_set(err, -ENOMEM, "%s: %s", loader->place, errno_text(ENOMEM));
 	if (loader->err.code != 0)
@@ -505,23 +475,37 @@ static int explain_failure(lua_State *lua, struct loader *loader, int status,
 	return err_set(err, -EINVAL, "%s", text);
 }
 
+static int run_in(struct script *script, struct loader *loader, struct job *job,
+		  struct cloche_err *err)
+{
+	lua_State *lua = script->lua;
+
+	(void)snprintf(loader->place, sizeof(loader->place), "%s", job->frame->name);
+	script_begin_load(script, loader);
+	lua_sethook(lua, watch_run, LUA_MASKLINE | LUA_MASKCOUNT, SCRIPT_STEP);
+	lua_settop(lua, 0);
+	lua_pushcfunction(lua, run_job); /* The first slots of a stack need no memory. */
+	lua_pushlightuserdata(lua, job);
+	int status = lua_pcall(lua, 1, 0, 0);
+	int r = status == LUA_OK ? 0 : explain_failure(lua, loader, status, err);
+	lua_settop(lua, 0);
+	script->loader = NULL;
+	return r;
+}
+
+/* Without functions in it no Lua stays. */
 static int run(struct policy *policy, struct job *job, const struct policy_context *context,
 	       struct cloche_err *err)
 {
-	struct loader loader = {.policy = policy, .context = context, .start_clock = clock()};
-	struct loader *self = &loader;
-	lua_State *lua = lua_newstate(allocate, &loader);
+	struct loader loader = {.policy = policy, .context = context};
 
-	if (lua == NULL)
+	if (policy->script == NULL)
+		policy->script = script_new();
+	if (policy->script == NULL)
 		return err_set(err, -ENOMEM, "%s: %s", job->frame->name, errno_text(ENOMEM));
-	memcpy(lua_getextraspace(lua), &self, LUA_EXTRASPACE);
-	(void)snprintf(loader.place, sizeof(loader.place), "%s", job->frame->name);
-	lua_sethook(lua, watch_run, LUA_MASKLINE | LUA_MASKCOUNT, INSTRUCTIONS_STEP);
-	lua_pushcfunction(lua, run_job); /* The first slots of a new stack need no memory. */
-	lua_pushlightuserdata(lua, job);
-	int status = lua_pcall(lua, 1, 0, 0);
-	int r = status == LUA_OK ? 0 : explain_failure(lua, &loader, status, err);
-	lua_close(lua);
+	int r = run_in(policy->script, &loader, job, err);
+	if (policy->script->hook_count == 0)
+		policy->script = script_free(policy->script);
 	return r;
 }
 

@@ -2,8 +2,9 @@
  *
  * The names that a policy finds: its settings and the part of Lua's library that only computes.
  * Left out is what reaches out (io, os, require, load), what hides errors or runs elsewhere
- * (pcall, coroutines, metatables), what differs between runs (random), and what can work for
- * hours in one instruction, past the limits (patterns; the others are bounded here).
+ * (pcall, coroutines, metatables) and what differs between runs (random). What can work for long
+ * in one instruction, past the limits, is bounded here or pays for it (script_charge); patterns
+ * are our own (lua_pattern.c), because those of the library can work for hours.
  */
 #include "base/own.h"
 #include "policy/loader.h"
@@ -13,6 +14,7 @@
 
 #define REPEAT_MAX (1 << 24)
 #define ARRAY_MAX  10000
+#define SORT_MAX   (1 << 20)
 
 static const char *const setting_list =
 	"extends, files, limits, net, env, calls, user, hostname or cwd";
@@ -21,7 +23,7 @@ static const char *const setting_list =
 static int raise_at(lua_State *lua, const char *text)
 {
 	luaL_where(lua, 1);
-	if (lua_tostring(lua, -1)[0] == '\0')
+	if (lua_tostring(lua, -1)[0] == '\0' && script_get(lua)->loader != NULL)
 		lua_pushfstring(lua, "%s: ", loader_get(lua)->place);
 	lua_pushstring(lua, text);
 	lua_concat(lua, 2);
@@ -41,8 +43,12 @@ static int call_library(lua_State *lua)
 
 static int bounded_rep(lua_State *lua)
 {
-	if (luaL_checkinteger(lua, 2) > REPEAT_MAX)
+	lua_Integer count = luaL_checkinteger(lua, 2);
+
+	if (count > REPEAT_MAX)
 		return raise_at(lua, "string.rep: too often");
+	if (count > 0)
+		script_charge(lua, (uint64_t)count / 16);
 	return call_library(lua);
 }
 
@@ -51,15 +57,42 @@ static int bounded_table(lua_State *lua)
 	luaL_checktype(lua, 1, LUA_TTABLE);
 	if (lua_rawlen(lua, 1) > ARRAY_MAX)
 		return raise_at(lua, "the table is too long for this");
+	script_charge(lua, lua_rawlen(lua, 1) / 4);
+	return call_library(lua);
+}
+
+/* To compare long texts that begin alike takes as long as they are. */
+static int bounded_sort(lua_State *lua)
+{
+	size_t length = 0;
+
+	luaL_checktype(lua, 1, LUA_TTABLE);
+	lua_Unsigned count = lua_rawlen(lua, 1);
+	for (lua_Unsigned i = 1; i <= count && count <= ARRAY_MAX; i++) {
+		if (lua_rawgeti(lua, 1, (lua_Integer)i) == LUA_TSTRING)
+			length += lua_rawlen(lua, -1);
+		lua_pop(lua, 1);
+	}
+	if (length > SORT_MAX)
+		return raise_at(lua, "table.sort: the texts are too long for this");
+	return bounded_table(lua);
+}
+
+static int bounded_list(lua_State *lua)
+{
+	luaL_checktype(lua, 1, LUA_TTABLE);
+	script_charge(lua, lua_rawlen(lua, 1) / 4);
 	return call_library(lua);
 }
 
 static const char *const base_names[] = {"assert", "error",    "ipairs",   "next", "pairs",
 					 "select", "tonumber", "tostring", "type", NULL};
-static const char *const string_names[] = {"byte",    "char", "format", "len", "lower",
-					   "reverse", "sub",  "upper",	NULL};
-static const char *const table_names[] = {"concat", "unpack", NULL};
-static const char *const bounded_names[] = {"insert", "remove", "sort", NULL};
+static const char *const string_names[] = {"byte",  "char",   "format",	  "len",
+					   "lower", "pack",   "packsize", "reverse",
+					   "sub",   "unpack", "upper",	  NULL};
+static const luaL_Reg bounded_tables[] = {{"concat", bounded_list},  {"unpack", bounded_list},
+					  {"insert", bounded_table}, {"remove", bounded_table},
+					  {"sort", bounded_sort},    {NULL, NULL}};
 static const char *const math_names[] = {
 	"abs",	"acos", "asin", "atan", "ceil",	      "cos",  "deg",	    "exp",  "floor",
 	"fmod", "huge", "log",	"max",	"maxinteger", "min",  "mininteger", "modf", "pi",
@@ -88,6 +121,7 @@ static void push_string(lua_State *lua)
 	copy_fields(lua, string_names);
 	copy_bounded(lua, "rep", bounded_rep);
 	lua_pop(lua, 1);
+	script_add_patterns(lua);
 	/* Methods of strings come from the same table. */
 	lua_pushliteral(lua, "");
 	if (lua_getmetatable(lua, -1) != 0) {
@@ -102,9 +136,8 @@ static void push_table(lua_State *lua)
 {
 	lua_newtable(lua);
 	luaL_requiref(lua, LUA_TABLIBNAME, luaopen_table, 0);
-	copy_fields(lua, table_names);
-	for (size_t i = 0; bounded_names[i] != NULL; i++)
-		copy_bounded(lua, bounded_names[i], bounded_table);
+	for (const luaL_Reg *row = bounded_tables; row->name != NULL; row++)
+		copy_bounded(lua, row->name, row->func);
 	lua_pop(lua, 1);
 }
 
@@ -116,38 +149,19 @@ static void push_math(lua_State *lua)
 	lua_pop(lua, 1);
 }
 
-/* The place of hooks: on.NAME, watch.NAME and after.NAME. Upvalue 1: "on" etc. */
-static int set_hook(lua_State *lua)
-{
-	char text[160];
-	const char *name = lua_type(lua, 2) == LUA_TSTRING ? lua_tostring(lua, 2) : "?";
-
-	(void)snprintf(text, sizeof(text), "%s.%.80s: hooks are not available in this version",
-		       lua_tostring(lua, lua_upvalueindex(1)), name);
-	return raise_at(lua, text);
-}
-
-static void push_hooks(lua_State *lua, const char *name)
-{
-	lua_newtable(lua);
-	lua_newtable(lua);
-	lua_pushstring(lua, name);
-	lua_pushcclosure(lua, set_hook, 1);
-	lua_setfield(lua, -2, "__newindex");
-	(void)lua_setmetatable(lua, -2);
-}
-
 static bool is_known(lua_State *lua, const char *name)
 {
-	lua_getfield(lua, lua_upvalueindex(1), name);
+	lua_pushstring(lua, name);
+	(void)lua_rawget(lua, lua_upvalueindex(1));
 	bool known = !lua_isnil(lua, -1);
 	lua_pop(lua, 1);
 	return known;
 }
 
 static const char *const known_names[] = {
-	"extends",  "files", "limits", "net",	"env",	  "calls", "user", "cwd", "hostname",
-	"optional", "on",    "watch",  "after", "string", "table", "math", NULL};
+	"extends",  "files",	"limits", "net",   "env",   "calls",  "user",  "cwd",
+	"hostname", "optional", "on",	  "watch", "after", "string", "table", "math",
+	"deny",	    "allow",	"answer", "kill",  "hold",  "log",    NULL};
 static const char *const missing_names[] = {"io",	    "os",
 					    "require",	    "load",
 					    "loadfile",	    "loadstring",
@@ -169,16 +183,13 @@ static bool is_listed(const char *name, const char *const *names)
 	return false;
 }
 
-/* Upvalue 1: the table of known names. */
+/* What no known name is. */
 static int read_name(lua_State *lua)
 {
 	const char *name = lua_type(lua, 2) == LUA_TSTRING ? lua_tostring(lua, 2) : "?";
 	char near[HINT_SIZE];
 	char text[256];
 
-	lua_getfield(lua, lua_upvalueindex(1), name);
-	if (!lua_isnil(lua, -1))
-		return 1;
 	if (is_listed(name, missing_names))
 		(void)snprintf(text, sizeof(text), "'%s' is not available in policy files", name);
 	else if (hint(near, name, known_names)[0] != '\0')
@@ -222,22 +233,22 @@ static void push_names(lua_State *lua, const luaL_Reg *settings)
 	lua_setfield(lua, -2, "table");
 	push_math(lua);
 	lua_setfield(lua, -2, "math");
-	push_hooks(lua, "on");
-	lua_setfield(lua, -2, "on");
-	push_hooks(lua, "watch");
-	lua_setfield(lua, -2, "watch");
-	push_hooks(lua, "after");
-	lua_setfield(lua, -2, "after");
+	loader_add_hook_tables(lua);
+	script_add_verdicts(lua);
 	luaL_setfuncs(lua, settings, 0);
 }
 
+/* An empty table, behind which are the known names, behind which is an error. */
 void loader_push_environment(lua_State *lua, const luaL_Reg *settings)
 {
 	lua_newtable(lua);
 	lua_newtable(lua);
 	push_names(lua, settings);
+	lua_newtable(lua);
+	lua_pushcfunction(lua, read_name);
+	lua_setfield(lua, -2, "__index");
+	(void)lua_setmetatable(lua, -2);
 	lua_pushvalue(lua, -1);
-	lua_pushcclosure(lua, read_name, 1);
 	lua_setfield(lua, -3, "__index");
 	lua_pushcclosure(lua, write_name, 1);
 	lua_setfield(lua, -2, "__newindex");

@@ -6,24 +6,14 @@
 #include "policy/plan.h"
 
 #include "base/own.h"
+#include "calls/multiplex.h"
+#include "policy/area.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-
-/* A call that is received by nobody yet can be interrupted, and these never are natively: their
- * refusals are not worth a wrong EINTR. */
-static const enum sc never_notified[] = {
-	SC_close,	  SC_close_range,   SC_dup,
-	SC_dup2,	  SC_dup3,	    SC_fork,
-	SC_vfork,	  SC_clone,	    SC_clone3,
-	SC_exit,	  SC_futex,	    SC_exit_group,
-	SC_munmap,	  SC_rt_sigaction,  SC_rt_sigprocmask,
-	SC_rt_sigreturn,  SC_rt_sigsuspend, SC_rt_sigtimedwait,
-	SC_rt_sigpending, SC_sigreturn,
-};
 
 /* The ipc call of i386 carries the number of the real call in its first argument: 23 is SHMGET
  * (linux/ipc.h). The table has no rules for ipc that these could push aside. */
@@ -53,6 +43,7 @@ static void refuse(struct plan_entry *entry, int code, const char *origin)
 		.call = entry->call,
 		.answer = {.kind = ANSWER_REFUSE, .refuse = (uint16_t)code},
 		.origin = origin,
+		.hooks = entry->hooks,
 	};
 }
 
@@ -147,6 +138,78 @@ static void refuse_network(struct plan *plan)
 	entry->rule_count = ARRAY_LENGTH(unix_only);
 }
 
+/* What is wanted of connect is wanted of socketcall too, and what is refused as connect must not go
+ * through there. */
+static void spread_to_multiplexer(struct plan *plan, enum sc outer)
+{
+	struct plan_entry *entry = &plan->entries[outer];
+	enum sc sc;
+
+	for (size_t i = 0; (sc = multiplex_member(outer, i)) != SC_COUNT; i++) {
+		const struct plan_entry *inner = &plan->entries[sc];
+		bool refused = inner->answer.kind == ANSWER_REFUSE && inner->rule_count == 0 &&
+			       calls_table[sc].answer.kind != ANSWER_REFUSE;
+
+		entry->hooks |= inner->hooks;
+		if (sc == SC_shmget && entry->rules == ipc_without_shmget)
+			continue; /* That has a rule of its own. */
+		if (refused && entry->answer.kind == ANSWER_NATIVE)
+			ask(entry, inner->origin);
+	}
+}
+
+/* Notify where it can be had: it costs half of a stop. */
+static uint8_t choose_route(const struct plan_entry *entry, enum sc sc,
+			    const struct plan_options *options)
+{
+	if (options->route == FORCE_STOP)
+		return ROUTE_STOP;
+	if (entry->hooks == 0 || options->route == FORCE_NOTIFY)
+		return ROUTE_NOTIFY;
+	if ((entry->hooks & HOOK_AFTER) != 0 || route_never_notified(sc))
+		return ROUTE_STOP;
+	if ((entry->hooks & HOOK_ON) == 0 || route_carried(sc) || !route_reads_memory(sc))
+		return ROUTE_NOTIFY;
+	return ROUTE_STOP;
+}
+
+static bool hooks_notify(const struct plan *plan)
+{
+	for (size_t i = 0; i < SC_COUNT; i++)
+		if (plan->entries[i].hooks != 0 && plan->entries[i].route == ROUTE_NOTIFY)
+			return true;
+	return false;
+}
+
+/* A call that is notified can be broken by a signal unless the monitor sees to it. These calls are
+ * themselves never broken: before the first of them there is no handler that could do it. */
+static void watch_handlers(struct plan *plan)
+{
+	static const enum sc setters[] = {SC_rt_sigaction, SC_sigaction, SC_signal};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(setters); i++) {
+		struct plan_entry *entry = &plan->entries[setters[i]];
+
+		if (entry->answer.kind == ANSWER_NATIVE && entry->route == ROUTE_NOTIFY)
+			entry->handlers = true;
+	}
+}
+
+/* Calls are made with the caller's authority, which is remembered while nothing changes it. */
+static void watch_authority(struct plan *plan)
+{
+	static const enum sc changers[] = {
+		SC_setuid,     SC_setgid,     SC_setreuid,    SC_setregid,    SC_setresuid,
+		SC_setresgid,  SC_setfsuid,   SC_setfsgid,    SC_setgroups,   SC_setuid32,
+		SC_setgid32,   SC_setreuid32, SC_setregid32,  SC_setresuid32, SC_setresgid32,
+		SC_setfsuid32, SC_setfsgid32, SC_setgroups32, SC_capset,      SC_execve,
+		SC_execveat,
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(changers); i++)
+		plan->entries[changers[i]].authority = true;
+}
+
 void plan_make(struct plan *plan, const struct policy *policy, const struct plan_options *options)
 {
 	memset(plan, 0, sizeof(*plan));
@@ -163,6 +226,12 @@ void plan_make(struct plan *plan, const struct policy *policy, const struct plan
 			.origin = "table",
 		};
 		apply_override(entry, &policy->calls[i]);
+		entry->hooks = policy->hooks[i];
+		if (options->hooks != NULL)
+			entry->hooks |= options->hooks[i];
+		/* What this route must not take is then not looked at. */
+		if (options->route == FORCE_NOTIFY && route_never_notified((enum sc)i))
+			entry->hooks = 0;
 	}
 	if (options->count_memory)
 		refuse_uncounted(plan);
@@ -177,6 +246,17 @@ void plan_make(struct plan *plan, const struct policy *policy, const struct plan
 		ask(&plan->entries[SC_execve], "audit of programs");
 		ask(&plan->entries[SC_execveat], "audit of programs");
 	}
+	spread_to_multiplexer(plan, SC_sendmmsg);
+	spread_to_multiplexer(plan, SC_socketcall);
+	spread_to_multiplexer(plan, SC_ipc);
+	for (size_t i = 0; i < SC_COUNT; i++)
+		plan->entries[i].route = choose_route(&plan->entries[i], (enum sc)i, options);
+	if (hooks_notify(plan))
+		watch_handlers(plan);
+	if (hooks_notify(plan) && options->capable)
+		watch_authority(plan);
+	if (plan_binds(plan))
+		area_protect(plan);
 }
 
 static bool test_holds(const struct arg_test *test, const uint64_t args[CALL_ARGS_MAX])
@@ -187,6 +267,8 @@ static bool test_holds(const struct arg_test *test, const uint64_t args[CALL_ARG
 		return true;
 	if (test->arg >= CALL_ARGS_MAX)
 		return false;
+	if (test->op == TEST_HIGH)
+		return (uint32_t)(args[test->arg] >> 32) == test->value;
 	masked = (uint32_t)args[test->arg] & test->mask;
 	return test->op == TEST_EQ ? masked == test->value : test->op == TEST_ANY && masked != 0;
 }
@@ -229,10 +311,67 @@ struct answer plan_answer(const struct plan *plan, enum sc sc, const uint64_t ar
 
 struct answer plan_guard_answer(const struct plan *plan, enum sc sc, struct answer answer)
 {
-	if (answer.kind != ANSWER_REFUSE || !plan->options.report_refusals)
+	const struct plan_entry *entry = &plan->entries[sc];
+	bool stop = entry->route == ROUTE_STOP;
+	bool heard = false;
+
+	switch ((enum answer_kind)answer.kind) {
+	case ANSWER_REFUSE:
+		heard = entry->hooks != 0 || plan->options.report_refusals;
+		heard = heard && (stop || !route_never_notified(sc));
+		break;
+	case ANSWER_NATIVE:
+		heard = entry->hooks != 0 || entry->handlers || entry->authority;
+		break;
+	case ANSWER_ASK:
+	case ANSWER_STOP:
+		heard = true;
+		break;
+	}
+	if (!heard)
 		return answer;
-	for (size_t i = 0; i < ARRAY_LENGTH(never_notified); i++)
-		if (never_notified[i] == sc)
-			return answer;
-	return (struct answer){.kind = ANSWER_ASK};
+	return (struct answer){.kind = stop ? ANSWER_STOP : ANSWER_ASK};
+}
+
+bool plan_traces(const struct plan *plan)
+{
+	return plan_binds(plan) || plan_uses(plan, ROUTE_STOP) ||
+	       plan->entries[SC_rt_sigaction].handlers;
+}
+
+/* The box itself decides it, whoever else looks. */
+static bool is_asked(const struct plan_entry *entry)
+{
+	bool asked = entry->answer.kind == ANSWER_ASK;
+
+	for (size_t i = 0; i < entry->rule_count; i++)
+		asked |= entry->rules[i].answer.kind == ANSWER_ASK;
+	return asked;
+}
+
+bool plan_binds(const struct plan *plan)
+{
+	if (plan->options.route != CHOOSE_ROUTE)
+		return true;
+	for (size_t i = 0; i < SC_COUNT; i++) {
+		const struct plan_entry *entry = &plan->entries[i];
+
+		if ((entry->hooks & HOOK_ON) != 0 ||
+		    (entry->route == ROUTE_STOP && is_asked(entry)))
+			return true;
+	}
+	return false;
+}
+
+bool plan_uses(const struct plan *plan, enum call_route route)
+{
+	for (size_t i = 0; i < SC_COUNT; i++) {
+		const struct plan_entry *entry = &plan->entries[i];
+
+		if (entry->route == route &&
+		    (entry->hooks != 0 || entry->answer.kind == ANSWER_ASK ||
+		     plan->options.report_refusals))
+			return true;
+	}
+	return false;
 }

@@ -9,6 +9,14 @@
 #include "calls/calls.h"
 #include "policy/policy.h"
 
+/* How a call comes before the monitor. */
+enum call_route {
+	ROUTE_NOTIFY, /* seccomp's user notification: for calls that name things */
+	ROUTE_STOP,   /* ptrace: any call, and what must change in place or be seen afterwards */
+};
+
+enum route_choice { CHOOSE_ROUTE, FORCE_NOTIFY, FORCE_STOP };
+
 /* What else than the policy decides answers: facts the launcher settled about this run. */
 struct plan_options {
 	bool report_refusals; /* the monitor hears of refusals, see plan_guard_answer */
@@ -16,6 +24,10 @@ struct plan_options {
 	bool count_memory;    /* memory is limited by counting: what cannot be counted is refused */
 	bool fixed_affinity;  /* cpu is limited by affinity: changing it is refused */
 	bool refuse_set_id;   /* host files can be written: no set-id bit may come to be on them */
+	bool capable;	      /* guests can have capabilities, and so become somebody else */
+	const uint8_t *hooks; /* SC_COUNT enum hook_bits, besides the policy's; NULL: none. Borrowed
+				 for plan_make. */
+	enum route_choice route;
 };
 
 struct plan_entry {
@@ -25,6 +37,10 @@ struct plan_entry {
 	uint8_t rule_count;
 	const struct call_rule *before; /* one more rule, tried first; NULL: none */
 	const char *origin;		/* "table" or what in the policy decided; borrowed */
+	uint8_t hooks;			/* enum hook_bits: who wants to see it */
+	bool authority; /* changes who the caller is, which the monitor must know of */
+	bool handlers;	/* sets signal handlers, which the monitor must know of */
+	uint8_t route;	/* enum call_route, where it comes before the monitor */
 };
 
 struct plan {
@@ -46,5 +62,23 @@ struct answer plan_answer(const struct plan *plan, enum sc sc, const uint64_t ar
  * plan_answer that it is to refuse. Calls that must never be notified (fork, close, futex ...) are
  * refused without a report. */
 struct answer plan_guard_answer(const struct plan *plan, enum sc sc, struct answer answer);
+
+/* Does some call take this route? Only then is its machinery set up. */
+bool plan_uses(const struct plan *plan, enum call_route route);
+
+/* May the monitor have to trace guests, if only for their signals? */
+bool plan_traces(const struct plan *plan);
+
+/* May the monitor have to put arguments where the guest cannot write? */
+bool plan_binds(const struct plan *plan);
+
+/* ---- route.c: what the routes can take ---- */
+
+/* A call that nobody has received yet can be interrupted, and these never are natively. */
+bool route_never_notified(enum sc sc);
+/* The monitor can carry it out itself: it names things and acts on nothing of the caller's own. */
+bool route_carried(enum sc sc);
+/* Some argument leads to memory that the kernel reads for this call. */
+bool route_reads_memory(enum sc sc);
 
 #endif

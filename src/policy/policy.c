@@ -6,6 +6,7 @@
 
 #include "base/own.h"
 #include "policy/model.h"
+#include "policy/script.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -59,6 +60,7 @@ struct policy *policy_free(struct policy *policy)
 		env_entry_done(&policy->env[i]);
 	for (size_t i = 0; i < SC_COUNT; i++)
 		free(policy->calls[i].origin);
+	(void)script_free(policy->script);
 	free(policy->paths);
 	free(policy->env);
 	free(policy->sources);

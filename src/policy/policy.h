@@ -58,6 +58,11 @@ struct call_override {
 	char *origin; /* owned */
 };
 
+struct script;
+
+/* What hooks want of a call: to decide it, to look on, to see how it ended. */
+enum hook_bits { HOOK_ON = 1, HOOK_WATCH = 2, HOOK_AFTER = 4 };
+
 struct policy {
 	struct path_rule *paths; /* owned; in the order they were given: of two for one guest path
 				    the later wins */
@@ -65,6 +70,8 @@ struct policy {
 	struct env_entry *env; /* owned; a later entry of the same name replaces the earlier */
 	size_t env_count;
 	struct call_override calls[SC_COUNT];
+	uint8_t hooks[SC_COUNT]; /* enum hook_bits: what the policy's functions want */
+	struct script *script;	 /* owned: these functions, see script.h; NULL: there are none */
 	struct limits limits;
 	enum net_mode net;
 	char *net_origin; /* owned; NULL when nobody said */

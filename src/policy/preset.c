@@ -384,6 +384,21 @@ static int add_build(const struct adding *adding)
 	return r < 0 ? r : 0;
 }
 
+/* Where a user's programs write, as copies of their own: in an ordinary user's box nothing can be
+ * made in the copy of a directory that leads over somebody else's (world/rootplan.c). */
+static int add_own_places(const struct adding *adding)
+{
+	static const char *const places[] = {"/tmp", "/var/tmp", "~", NULL};
+	int r = add_list(adding, PATH_COPY, places);
+
+	if (r != 0 || adding->cwd == NULL)
+		return r;
+	const struct path_rule *rule = policy_path_find(adding->policy, adding->cwd);
+	return rule != NULL && rule->class == PATH_COPY
+		       ? add_below(adding, PATH_COPY, adding->cwd, "")
+		       : 0;
+}
+
 static int add_open(const struct adding *adding)
 {
 	int r = add_root(adding);
@@ -396,6 +411,8 @@ static int add_open(const struct adding *adding)
 		r = add_list(adding, PATH_HIDE, preset_sockets);
 	if (r == 0)
 		r = hide_home_secrets(adding, "/");
+	if (r == 0)
+		r = add_own_places(adding);
 	if (r == 0)
 		r = add_env(adding, env_basic);
 	return r;

@@ -256,6 +256,12 @@ static inline int sys_wait4(pid_t pid, int *ret_status, int options, struct rusa
 	return SYS_RESULT(wait4(pid, ret_status, options, ret_usage));
 }
 
+/* waitid of one process or thread. */
+static inline int sys_waitid(pid_t pid, siginfo_t *ret_info, int options)
+{
+	return SYS_RAW(SYS_waitid, P_PID, pid, ret_info, options, NULL);
+}
+
 static inline int sys_setrlimit(int resource, uint64_t soft, uint64_t hard)
 {
 	struct rlimit64 limit = {.rlim_cur = soft, .rlim_max = hard};

@@ -393,6 +393,30 @@ static int add_private(struct maker *m, const struct view *view)
 				  view->guest, NULL);
 }
 
+/* A user namespace's overlay copies up only what belongs to ids that it has: below somebody else's
+ * directory (/home, /tmp) nothing could be made. A copy that is named there gets its own overlay.
+ */
+static bool needs_own_layer(const struct maker *m, const struct view *view,
+			    const struct view *around)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (m->options->rooted || view->class != PATH_COPY || !view->is_dir)
+		return false;
+	(void)snprintf(path, sizeof(path), "%s", view->host);
+	while (strlen(path) > strlen(around->host) && path[1] != '\0') {
+		char *slash = strrchr(path, '/');
+
+		if (sys_fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return false;
+		if (st.st_uid != geteuid() || st.st_gid != getegid())
+			return true;
+		slash[slash == path ? 1 : 0] = '\0';
+	}
+	return false;
+}
+
 static int add_view(struct maker *m, size_t index)
 {
 	const struct view *view = &m->views.list[index];
@@ -408,7 +432,7 @@ static int add_view(struct maker *m, size_t index)
 		return add_private(m, view);
 	if (around != NULL && around->class == view->class) {
 		join(expected, around->host, below(view->guest, around->guest));
-		if (strcmp(expected, view->host) == 0)
+		if (strcmp(expected, view->host) == 0 && !needs_own_layer(m, view, around))
 			return 0; /* It is shown already. */
 	}
 	if (!view->is_dir && view->class != PATH_WRITE)

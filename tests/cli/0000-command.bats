@@ -128,7 +128,7 @@ load ../helpers
 	local source=${CLOCHE_SOURCE:-${BATS_TEST_DIRNAME%/*/*}}
 	[ -d "$source/man" ] || skip "no source tree here"
 	[ -r "$source/man/cloche-run.1.scd" ] || skip "the source tree is not readable here"
-	for command in run explain doctor; do
+	for command in run trace learn explain doctor; do
 		cloche help "$command"
 		succeeds
 		for option in $(grep -o -- '--[a-z]*' <<<"$output"); do

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as a policy file. Whatever they say: the loader ends, in an error that has words, or
- * in a policy whose paths are clean, whose plan never opens what no policy may open, and whose
- * environment can be made.
+ * Any bytes as a policy file, with its hooks. Whatever they say: the loader ends, in an error that
+ * has words, or in a policy whose paths are clean, whose plan never opens what no policy may open,
+ * and whose environment can be made.
  */
 #include "base/own.h"
+#include "hooks/hooks.h"
 #include "policy/explain.h"
 #include "policy/model.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -49,6 +52,28 @@ static void check_plan(const struct policy *policy)
 	buf_done(&out);
 }
 
+/* Hooks are asked about an open of this process. Whatever they do, they end, with a verdict. */
+static void run_hooks(const struct policy *policy)
+{
+	static const char path[] = "/etc/hostname";
+	const uint64_t args[CALL_ARGS_MAX] = {(uint64_t)AT_FDCWD, (uintptr_t)path, O_RDONLY};
+	struct hooks *hooks = hooks_lua(policy);
+	struct call call = {.task = {.tid = getpid(), .listener_fd = -1, .proc_fd = -1}};
+
+	if (hooks == NULL)
+		return;
+	assert(hooks->start(hooks) == 0);
+	call_begin(&call, ABI_X86_64, (uint32_t)calls_table[SC_openat].number[ABI_X86_64], args);
+	struct verdict verdict = hooks->decide(hooks, &call);
+	assert(verdict.kind <= VERDICT_HOLD);
+	assert(verdict.kind != VERDICT_DENY || verdict.value > 0);
+	hooks->watch(hooks, &call);
+	call.result = 3;
+	hooks->after(hooks, &call);
+	call_done(&call);
+	hooks_lua_free(hooks);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct policy *policy = policy_new();
@@ -65,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		check_paths(policy);
 		check_plan(policy);
+		run_hooks(policy);
 		if (policy_environment(policy, caller, &environment) == 0)
 			free(environment);
 	}

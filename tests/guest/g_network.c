@@ -127,6 +127,47 @@ static void udp(int family)
 	close(client);
 }
 
+/* Several messages with one call, of which Linux may send only the first ones. */
+static void several(void)
+{
+	union address address;
+	socklen_t length = loopback(&address, AF_INET);
+	int to = socket(AF_INET, SOCK_DGRAM, 0);
+	int from = socket(AF_INET, SOCK_DGRAM, 0);
+	char text[3][2][4] = {{"ab", "c"}, {"de", "f"}, {"gh", "i"}};
+	struct iovec parts[3][2];
+	struct mmsghdr messages[3] = {0};
+	unsigned sent = 0;
+	char in[8] = "";
+
+	check(bind(to, &address.any, length) == 0 && getsockname(to, &address.any, &length) == 0,
+	      "a_receiver");
+	for (int i = 0; i < 3; i++) {
+		parts[i][0] = (struct iovec){text[i][0], 2};
+		parts[i][1] = (struct iovec){text[i][1], 1};
+		messages[i].msg_hdr = (struct msghdr){.msg_name = &address,
+						      .msg_namelen = length,
+						      .msg_iov = parts[i],
+						      .msg_iovlen = 2};
+	}
+	while (sent < 3) {
+		int n = sendmmsg(from, messages + sent, 3 - sent, 0);
+
+		if (n <= 0)
+			break;
+		sent += (unsigned)n;
+	}
+	check(sent == 3, "all_are_sent_in_the_end");
+	check(messages[0].msg_len == 3 && messages[1].msg_len == 3 && messages[2].msg_len == 3,
+	      "and_their_lengths_told");
+	check(recv(to, in, sizeof(in), 0) == 3 && memcmp(in, "abc", 3) == 0, "the_first_arrives");
+	check(recv(to, in, sizeof(in), 0) == 3 && memcmp(in, "def", 3) == 0, "the_second_arrives");
+	check(recv(to, in, sizeof(in), 0) == 3 && memcmp(in, "ghi", 3) == 0, "the_third_arrives");
+	check(sendmmsg(from, messages, 0, 0) == 0, "none_is_nothing");
+	close(to);
+	close(from);
+}
+
 static void many(void)
 {
 	union address address;
@@ -245,6 +286,7 @@ int main(void)
 	tcp(AF_INET6);
 	udp(AF_INET);
 	udp(AF_INET6);
+	several();
 	many();
 	kinds();
 	questions();

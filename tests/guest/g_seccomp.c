@@ -174,13 +174,16 @@ static int with_tracer(void)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		if (ptrace(PTRACE_TRACEME, 0, 0, 0) < 0)
+			_exit(99);
 		raise(SIGSTOP);
 		if (install(SECCOMP_RET_TRACE | 7, 0, false) < 0)
 			_exit(1);
 		_exit(syscall(SYS_getppid) > 0 ? 0 : 2);
 	}
 	waitpid(pid, &status, __WALL);
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
 	ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL);
 	ptrace(PTRACE_CONT, pid, 0, 0);
 	if (waitpid(pid, &status, __WALL) != pid ||
@@ -234,7 +237,11 @@ int main(int argc, char **argv)
 	check(in_child(kept_by_fork) == 1, "fork_keeps_it");
 	check(in_child(one_thread) == 0, "a_filter_of_one_thread");
 	check(in_child(all_threads) == 1, "a_filter_of_all_threads");
-	check(in_child(with_tracer) == 0, "a_filter_with_a_tracer");
+	result = in_child(with_tracer);
+	if (result == 99)
+		skip("a_filter_with_a_tracer", "this environment has no tracing");
+	else
+		check(result == 0, "a_filter_with_a_tracer");
 	check(in_child(nobody_answers) == 0, "a_filter_without_its_tracer");
 	return done();
 }

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "guard/filter.h"
+#include "policy/area.h"
 #include "policy/plan.h"
 #include "policy/policy.h"
 
@@ -18,6 +19,8 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 
 static const uint32_t architectures[ABI_COUNT] = {
 	[ABI_X86_64] = AUDIT_ARCH_X86_64,
@@ -57,6 +60,8 @@ static uint32_t expected(const struct call_info *call, const uint64_t args[CALL_
 		plan_guard_answer(&world.plan, sc, plan_answer(&world.plan, sc, args, NULL));
 
 	switch ((enum answer_kind)answer.kind) {
+	case ANSWER_STOP:
+		return SECCOMP_RET_TRACE | FILTER_STOP_DATA;
 	case ANSWER_NATIVE:
 		return SECCOMP_RET_ALLOW;
 	case ANSWER_ASK:
@@ -73,6 +78,11 @@ static void check(enum abi abi, int number, const uint64_t args[CALL_ARGS_MAX])
 	const struct call_info *call = call_find(abi, (uint32_t)number);
 	uint32_t want = call != NULL ? expected(call, args) : SECCOMP_RET_ERRNO | ENOSYS;
 
+	/* What the filter alone knows of the argument area. */
+	if (plan_binds(&world.plan) && number == FILTER_OWN_NUMBER)
+		want = SECCOMP_RET_USER_NOTIF;
+	if (plan_binds(&world.plan) && abi == ABI_I386 && call == &calls_table[SC_mmap])
+		want = SECCOMP_RET_ERRNO | ENOSYS;
 	memcpy(data.args, args, sizeof(data.args));
 	uint32_t got = filter_simulate(&world.filter, &data);
 	if (got != want)
@@ -161,6 +171,46 @@ static void filter_is_the_plan_with_every_option(void **state)
 	});
 }
 
+/* Everything is asked, on each route; with the rules that keep arguments where they lie. */
+static void filter_is_the_plan_where_all_is_decided(void **state)
+{
+	uint8_t hooks[SC_COUNT];
+
+	(void)state;
+	memset(hooks, HOOK_ON | HOOK_WATCH, sizeof(hooks));
+	check_all(&(struct plan_options){.hooks = hooks});
+	check_all(&(struct plan_options){.hooks = hooks, .route = FORCE_NOTIFY});
+	check_all(&(struct plan_options){.hooks = hooks, .route = FORCE_STOP});
+}
+
+static void nothing_is_mapped_over_decided_arguments(void **state)
+{
+	static const uint64_t inside[] = {AREA_ADDRESS, AREA_END - 1, 0};
+	static const uint64_t outside[] = {AREA_END, 1ULL << 32 | AREA_ADDRESS, 1ULL << 46};
+	uint8_t hooks[SC_COUNT] = {[SC_connect] = HOOK_ON};
+	const uint64_t fixed[CALL_ARGS_MAX] = {0, 4096, 3, MAP_FIXED | MAP_PRIVATE};
+
+	(void)state;
+	compile(&(struct plan_options){.hooks = hooks});
+	for (size_t i = 0; i < sizeof(inside) / sizeof(inside[0]); i++) {
+		for (int in = 0; in < 2; in++) {
+			struct seccomp_data data = {.nr = SYS_mmap, .arch = AUDIT_ARCH_X86_64};
+			uint32_t want = in == 1 ? SECCOMP_RET_ERRNO | EINVAL : SECCOMP_RET_ALLOW;
+
+			memcpy(data.args, fixed, sizeof(fixed));
+			data.args[0] = in == 1 ? inside[i] : outside[i];
+			assert_int_equal(filter_simulate(&world.filter, &data), want);
+			data.nr = SYS_munmap;
+			assert_int_equal(filter_simulate(&world.filter, &data), want);
+			data.nr = SYS_mremap;
+			data.args[4] = data.args[0];
+			data.args[0] = 1ULL << 40;
+			data.args[3] = MREMAP_MAYMOVE | MREMAP_FIXED;
+			assert_int_equal(filter_simulate(&world.filter, &data), want);
+		}
+	}
+}
+
 static uint32_t simulate(uint32_t architecture, int number)
 {
 	const struct seccomp_data data = {.nr = number, .arch = architecture};
@@ -213,6 +263,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(filter_is_the_plan, done),
 		cmocka_unit_test_teardown(filter_is_the_plan_with_every_option, done),
+		cmocka_unit_test_teardown(filter_is_the_plan_where_all_is_decided, done),
+		cmocka_unit_test_teardown(nothing_is_mapped_over_decided_arguments, done),
 		cmocka_unit_test_teardown(x32_is_refused_as_a_whole, done),
 		cmocka_unit_test_teardown(negative_and_huge_numbers_are_refused, done),
 		cmocka_unit_test_teardown(unknown_architectures_are_refused, done),

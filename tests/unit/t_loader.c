@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/own.h"
 #include "policy/model.h"
+#include "policy/script.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -257,26 +258,82 @@ static void errors_in_names_suggest(void **state)
 	fails(f, "xyzzy = {}",
 	      "test.lua:1: unknown setting 'xyzzy'; expected extends, files, limits, net, env, "
 	      "calls, user, hostname or cwd (a variable begins with 'local')");
-	fails(f, "\n\non.openat = function() end",
-	      "test.lua:3: on.openat: hooks are not available in this version");
 	fails(f, "watch['libc.so.6:getenv'] = print",
 	      "test.lua:1: 'print' is not available in policy files");
-	fails(f, "after.read = 1",
-	      "test.lua:1: after.read: hooks are not available in this version");
 	fails(f, "files {", "test.lua:1: unexpected symbol near <eof>");
 	fails(f, "error('my own words')", "test.lua:1: my own words");
 	fails(f, "error({})", "test.lua:1: the policy gave up without a word");
 	fails(f, "\x1bLua", "test.lua: is compiled code; expected the text of a policy");
 }
 
+static void hooks_are_kept(void **state)
+{
+	struct fixture *f = *state;
+	const struct script *script;
+
+	loads(f, "net 'own'");
+	assert_null(f->policy->script); /* No function: no Lua stays. */
+	loads(f, "local n = 0\n"
+		 "on.openat = function(call)\n"
+		 "end\n"
+		 "watch['%net'] = function(call) end\n"
+		 "after['*'] = on.openat\n"
+		 "assert(on.open == nil)");
+	script = f->policy->script;
+	assert_non_null(script);
+	assert_int_equal(script->hook_count, 3);
+	assert_string_equal(script->hooks[0].name, "openat");
+	assert_string_equal(script->hooks[0].origin, "test.lua:2");
+	assert_string_equal(script->hooks[1].origin, "test.lua:4");
+	assert_string_equal(script->hooks[2].origin, "test.lua:2");
+	assert_int_equal(f->policy->hooks[SC_openat], HOOK_ON | HOOK_AFTER);
+	assert_int_equal(f->policy->hooks[SC_connect], HOOK_WATCH | HOOK_AFTER);
+	assert_int_equal(f->policy->hooks[SC_getpid], HOOK_AFTER);
+	/* Another file has its own. */
+	loads(f, "on.openat = function() end");
+	assert_int_equal(f->policy->script->hook_count, 4);
+	loads(f, "limits { tasks = 3 }");
+	assert_int_equal(f->policy->script->hook_count, 4);
+}
+
+static void errors_in_hooks_say_what_was_expected(void **state)
+{
+	struct fixture *f = *state;
+
+	fails(f, "\non.opneat = function() end",
+	      "test.lua:2: there is no system call 'opneat', did you mean 'openat'?");
+	fails(f, "on['%nett'] = function() end",
+	      "test.lua:1: there is no family of calls '%nett', did you mean '%net'?");
+	fails(f, "on.openat = 'deny'", "test.lua:1: on.openat: got a string; expected a function");
+	fails(f, "after.read = nil", "test.lua:1: after.read: got nil; expected a function");
+	fails(f, "on[1] = function() end",
+	      "test.lua:1: on: got a number as a name; expected a system call, a family such as "
+	      "\"%file\", or \"*\"");
+	fails(f, "on.read = function() end\non.read = function() end",
+	      "test.lua:2: on.read is set at test.lua:1 already; expected one function");
+	fails(f, "watch['libc.so.6:getenv'] = function() end",
+	      "test.lua:1: watch[\"libc.so.6:getenv\"]: hooks on functions are not available in "
+	      "this version; expected the name of a system call");
+	fails(f, "on.socketcall = function() end",
+	      "test.lua:1: on.socketcall: socketcall is seen as the calls that it means; "
+	      "expected these, such as 'socket'");
+	fails(f, "local f = on.opneat",
+	      "test.lua:1: there is no system call 'opneat', did you mean 'openat'?");
+	fails(f, "log('x')", "test.lua:1: log: nobody hears it yet; it is for hooks");
+	fails(f, "deny = 1",
+	      "test.lua:1: 'deny' cannot be assigned; a setting is written without '=': net "
+	      "\"own\", files { ... }");
+	fails(f, "local x = deny 'EFOO'",
+	      "test.lua:1: deny: 'EFOO' is no errno; expected a name such as \"EACCES\"");
+}
+
 static void nothing_reaches_out(void **state)
 {
 	static const char *const names[] = {
-		"io",	       "os",	    "require",	      "load",	      "loadfile",
-		"dofile",      "debug",	    "package",	      "coroutine",    "pcall",
-		"xpcall",      "print",	    "setmetatable",   "getmetatable", "rawset",
-		"rawget",      "_G",	    "collectgarbage", "string.dump",  "string.match",
-		"math.random", "table.move"};
+		"io",		"os",		"require",   "load",   "loadfile", "dofile",
+		"debug",	"package",	"coroutine", "pcall",  "xpcall",   "print",
+		"setmetatable", "getmetatable", "rawset",    "rawget", "_G",	   "collectgarbage",
+		"string.dump",	"math.random",	"table.move"};
 	struct fixture *f = *state;
 	char text[64];
 
@@ -310,6 +367,11 @@ static void runaway_policies_end(void **state)
 	ends(f, "local s = ('x'):rep(1 << 24 - 1, 'yyyyyyyy')",
 	     "test.lua:1: the policy needs too much memory; expected less than 16 MiB");
 	ends(f, "local s = (''):rep(1 << 60)", "test.lua:1: string.rep: too often");
+	ends(f, "local s = ('a'):rep(3000):find('.-.-.-.-.-b')",
+	     "test.lua:1: the policy runs for too long; expected less than 10 million "
+	     "instructions and 2 seconds");
+	ends(f, "local s = ('x'):rep(1 << 19) table.sort({ s .. 'a', s .. 'b', s .. 'c' })",
+	     "test.lua:1: table.sort: the texts are too long for this");
 	ends(f, "local t = {}\nfor i = 1, 10001 do t[i] = i end\ntable.sort(t)",
 	     "test.lua:3: the table is too long for this");
 	assert_true(load(f, "local function f() return 1 + f() end f()") < 0);
@@ -444,6 +506,8 @@ int main(void)
 		CASE(errors_in_files_say_what_was_expected),
 		CASE(errors_in_settings_say_what_was_expected),
 		CASE(errors_in_names_suggest),
+		CASE(hooks_are_kept),
+		CASE(errors_in_hooks_say_what_was_expected),
 		CASE(nothing_reaches_out),
 		CASE(runaway_policies_end),
 		FOLDER_CASE(a_file_extends_files_next_to_it),

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/start.h"
+
+#include "base/own.h"
+
+#include <string.h>
+
+static int write_report(struct cloche_report *report, int fd, struct cloche_err *err)
+{
+	const char *text = cloche_report_json(report);
+	int r = text == NULL ? -ENOMEM : sys_write_all(fd, text, strlen(text));
+
+	return r < 0 ? err_set(err, r, "cannot write the report: %s", errno_text(r)) : 0;
+}
+
+/* The status that the command ends with. What went wrong is printed. */
+static int run_box(struct cloche_box *box, char *const *argv, int report_fd, int keep_fd)
+{
+	struct cloche_run_options run = CLOCHE_RUN_OPTIONS_INIT;
+	struct cloche_report *report = NULL;
+	struct cloche_err err = {0};
+	int kept_fds[2];
+	int status = EXIT_OURS;
+
+	run.flags = CLOCHE_RUN_IN_PROCESS;
+	run.kept_fds = kept_fds;
+	if (report_fd >= 0)
+		kept_fds[run.kept_count++] = report_fd;
+	if (keep_fd > 0)
+		kept_fds[run.kept_count++] = keep_fd;
+	int r = cloche_box_run(box, argv, &run, &status, &err);
+	if (r == 0)
+		r = cloche_box_report(box, &report);
+	if (r == 0 && cloche_report_reason(report)[0] != '\0')
+		(void)fprintf(stderr, "cloche: %s\n", cloche_report_reason(report));
+	if (r == 0 && report_fd >= 0)
+		r = write_report(report, report_fd, &err);
+	if (r < 0)
+		print_error(&err);
+	return r < 0 ? EXIT_OURS : status;
+}
+
+/* A question of --ask has lines of its own; a hook that holds a call asks in one. */
+static struct stream_answer ask_somebody(void *arg, const char *question, size_t length)
+{
+	const struct start_options *options = arg;
+
+	if (options->listener.asked != NULL && memchr(question, '\n', length) != NULL)
+		return options->listener.asked(options->listener.arg, question, length);
+	return approve(NULL, question, length);
+}
+
+static int make_box(const struct parsed *parsed, const struct start_options *options,
+		    struct cloche_policy *policy, struct cloche_box **ret_box,
+		    struct cloche_err *err)
+{
+	struct cloche_box_options box = CLOCHE_BOX_OPTIONS_INIT;
+	int r = cloche_policy_show_program(policy, parsed->rest[0], err);
+
+	if (r < 0)
+		return r;
+	box.policy = policy;
+	box.name = options->box_name;
+	box.flags = options->report_path != NULL ? CLOCHE_BOX_REPORT : 0;
+	box.route = (uint32_t)options->route;
+	r = cloche_box_new(&box, ret_box, err);
+	if (r == 0)
+		lib_box_listen(*ret_box,
+			       &(struct box_listener){
+				       .told = options->listener.told,
+				       .arg = options->listener.arg,
+				       .asked = ask_somebody,
+				       .asked_arg = (void *)(uintptr_t)options,
+			       },
+			       options->hooks);
+	return r;
+}
+
+int start_box(struct parsed *parsed, const struct start_options *options)
+{
+	_own_(closep) int report_fd = -1;
+	struct cloche_policy *policy = lib_policy_adopt(TAKE(parsed->policy));
+	struct cloche_box *box = NULL;
+	struct cloche_err err = {0};
+	int status = EXIT_OURS;
+	int r = 0;
+
+	if (policy == NULL)
+		r = err_set(&err, -ENOMEM, "out of memory");
+	if (r == 0 && policy != NULL && options->report_path != NULL)
+		r = report_fd = report_open(policy->policy, options->report_path, &err);
+	r = r < 0 ? r : 0;
+	if (r == 0)
+		r = make_box(parsed, options, policy, &box, &err);
+	if (r == 0)
+		status = run_box(box, parsed->rest, report_fd, options->keep_fd);
+	else
+		print_error(&err);
+	(void)cloche_box_free(box);
+	parsed->policy = lib_policy_release(policy);
+	return status;
+}

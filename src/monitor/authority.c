@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Acting with a guest's authority. Who a thread is stands in its status in /proc, which takes
+ * longer to read than most calls to make, so it is remembered for those that act often. What a
+ * thread can do to change it (set-id calls, capset, execve) comes before the monitor where that is
+ * so, see plan_entry.authority, and all memory is gone before the call is made. A thread's id is
+ * used again when it is gone; its directory in /proc, which is kept open, is not: except by a
+ * thread of the same process that executes a program and takes its leader's place, with its own
+ * authority. So only threads that are alone are remembered; whoever of several differs from the
+ * others has made such a call when there were several.
+ */
+#include "base/own.h"
+#include "monitor/task.h"
+#include "sys/sys.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/fsuid.h>
+
+#define KNOWN_MAX 128U
+
+struct authority {
+	uid_t fsuid;
+	gid_t fsgid;
+	size_t group_count;
+	gid_t groups[TASK_GROUPS_MAX];
+	uint64_t capabilities;
+};
+
+struct known {
+	pid_t tid;  /* 0: nobody */
+	int dir_fd; /* owned: its directory in /proc */
+	bool alone; /* the only thread of its process */
+	struct authority authority;
+};
+
+/* ---- who somebody is ---- */
+
+/* The fourth of "Uid: real effective saved fs". */
+static int fourth(const char *p, uint32_t *ret_value)
+{
+	char *end;
+
+	if (p == NULL)
+		return -ESRCH;
+	for (int i = 0; i < 4; i++) {
+		*ret_value = (uint32_t)strtoul(p, &end, 10);
+		if (end == p)
+			return -ESRCH;
+		p = end;
+	}
+	return 0;
+}
+
+static int parse_authority(const char *status, struct authority *a)
+{
+	const char *capabilities = task_status_field(status, "\nCapEff:");
+	const char *groups = task_status_field(status, "\nGroups:");
+	int r = fourth(task_status_field(status, "\nUid:"), &a->fsuid);
+
+	if (r == 0)
+		r = fourth(task_status_field(status, "\nGid:"), &a->fsgid);
+	if (r < 0 || capabilities == NULL || groups == NULL)
+		return -ESRCH;
+	a->capabilities = strtoull(capabilities, NULL, 16);
+	for (const char *p = groups; *p != '\n' && a->group_count < TASK_GROUPS_MAX;) {
+		char *end;
+		unsigned long value = strtoul(p, &end, 10);
+
+		if (end == p || memchr(p, '\n', (size_t)(end - p)) != NULL)
+			break;
+		a->groups[a->group_count++] = (gid_t)value;
+		p = end;
+	}
+	return 0;
+}
+
+static struct known known[KNOWN_MAX];
+static bool remembers; /* somebody tells of changes */
+
+static struct known *slot_of(pid_t tid)
+{
+	return &known[(unsigned)tid % KNOWN_MAX];
+}
+
+static void forget(struct known *who)
+{
+	if (who->tid != 0)
+		close_fd(&who->dir_fd);
+	*who = (struct known){.dir_fd = -1};
+}
+
+void task_forget_authority(void)
+{
+	for (size_t i = 0; i < KNOWN_MAX; i++)
+		forget(&known[i]);
+}
+
+void task_remember_authority(void)
+{
+	remembers = true;
+}
+
+static int learn(const struct task *task, struct known *who)
+{
+	char path[32];
+	char status[8192];
+
+	forget(who);
+	(void)snprintf(path, sizeof(path), "%d", task->tid);
+	_own_(closep) int dir_fd = sys_openat(task->proc_fd, path, O_PATH | O_DIRECTORY);
+	if (dir_fd < 0 || sys_read_file(dir_fd, "status", status, sizeof(status)) < 0 ||
+	    !task_valid(task))
+		return -ESRCH;
+	struct authority authority = {0};
+	int r = parse_authority(status, &authority);
+	if (r < 0)
+		return r;
+	const char *threads = task_status_field(status, "\nThreads:");
+	*who = (struct known){.tid = task->tid,
+			      .dir_fd = TAKE_FD(&dir_fd),
+			      .alone = threads != NULL && strtoul(threads, NULL, 10) == 1,
+			      .authority = authority};
+	return 0;
+}
+
+/* Its root directory; and who it is, in *ret_who, until the next of these. */
+static int look_up(const struct task *task, struct known **ret_who)
+{
+	struct known *who = slot_of(task->tid);
+
+	*ret_who = who;
+	if (remembers && who->tid == task->tid && who->alone) {
+		int root_fd = sys_openat(who->dir_fd, "root", O_PATH | O_DIRECTORY);
+
+		/* Another thread of that id: this one's directory is empty. */
+		if (root_fd >= 0)
+			return root_fd;
+	}
+	int r = learn(task, who);
+	return r < 0 ? r : sys_openat(who->dir_fd, "root", O_PATH | O_DIRECTORY);
+}
+
+/* ---- who this process is ---- */
+
+static uint64_t own_permitted(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {0};
+
+	if (SYS_RAW(SYS_capget, &header, data) < 0)
+		return 0;
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
+/* Looked up once it is settled: nothing of this process adds or drops any after that. */
+static uint64_t permitted;
+
+static int set_effective(uint64_t effective)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+
+	if (permitted == 0)
+		permitted = own_permitted();
+	struct __user_cap_data_struct data[2] = {
+		{.effective = (uint32_t)(effective & permitted), .permitted = (uint32_t)permitted},
+		{.effective = (uint32_t)((effective & permitted) >> 32),
+		 .permitted = (uint32_t)(permitted >> 32)},
+	};
+
+	return SYS_RAW(SYS_capset, &header, data);
+}
+
+/* The groups that this process has, after it has taken some. */
+static gid_t groups[TASK_GROUPS_MAX];
+static size_t group_count = SIZE_MAX;
+
+static int take_groups(const struct authority *a)
+{
+	if (group_count == a->group_count &&
+	    memcmp(groups, a->groups, group_count * sizeof(*groups)) == 0)
+		return 0;
+	int r = sys_setgroups(a->group_count, a->groups);
+	/* Where a user namespace may not set groups, all of the box have the same. */
+	if (r < 0 && r != -EPERM)
+		return r;
+	memcpy(groups, a->groups, a->group_count * sizeof(*groups));
+	group_count = a->group_count;
+	return 0;
+}
+
+static int set_ids(uid_t fsuid, gid_t fsgid)
+{
+	(void)setfsgid(fsgid);
+	(void)setfsuid(fsuid);
+	return (uid_t)setfsuid((uid_t)-1) != fsuid || (gid_t)setfsgid((gid_t)-1) != fsgid ? -EPERM
+											  : 0;
+}
+
+static int take_ids(const struct authority *a, struct task_entry *entry)
+{
+	int r = take_groups(a);
+
+	entry->changed_ids = a->fsuid != geteuid() || a->fsgid != getegid();
+	if (r == 0 && entry->changed_ids)
+		r = set_ids(a->fsuid, a->fsgid);
+	return r < 0 ? r : set_effective(a->capabilities);
+}
+
+/* What task_keep_authority settled; the ids are then this process's own. */
+static bool constant_authority;
+
+int task_keep_authority(uid_t uid, gid_t gid, const gid_t *kept_groups, size_t count)
+{
+	struct authority authority = {.fsuid = uid, .fsgid = gid, .group_count = count};
+
+	if (count > TASK_GROUPS_MAX)
+		return -E2BIG;
+	memcpy(authority.groups, kept_groups, count * sizeof(*kept_groups));
+	int r = take_groups(&authority);
+	if (r == 0)
+		r = set_ids(uid, gid);
+	if (r == 0)
+		r = set_effective(UINT64_MAX);
+	permitted = 0; /* The monitor is about to give some up. */
+	constant_authority = r == 0;
+	return r;
+}
+
+/* ---- entering and leaving ---- */
+
+static bool is_own_root(int fd)
+{
+	static struct stat own; /* For good: this process is there whenever somebody asks. */
+	struct stat st;
+
+	return (own.st_ino != 0 || sys_fstatat(AT_FDCWD, "/", &own, 0) == 0) &&
+	       sys_fstat(fd, &st) == 0 && st.st_dev == own.st_dev && st.st_ino == own.st_ino;
+}
+
+static int enter_root(int root_fd, struct task_entry *entry)
+{
+	if (is_own_root(root_fd))
+		return 0;
+	entry->root_fd = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY);
+	if (entry->root_fd < 0)
+		return entry->root_fd;
+	int r = sys_fchdir(root_fd);
+	if (r == 0)
+		r = sys_chroot(".");
+	entry->changed_root = r == 0;
+	entry->changed_directory = true;
+	return r;
+}
+
+static int enter_directory(const struct task *task, struct task_entry *entry)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "%d/cwd", task->tid);
+	_own_(closep) int cwd_fd = sys_openat(task->proc_fd, path, O_PATH | O_DIRECTORY);
+	if (cwd_fd < 0 || !task_valid(task))
+		return -ESRCH;
+	entry->changed_directory = true;
+	return sys_fchdir(cwd_fd);
+}
+
+static int enter_umask(const struct task *task, struct task_entry *entry)
+{
+	char status[8192];
+	const char *field;
+
+	if (task_read_status(task, status, sizeof(status)) < 0 ||
+	    (field = task_status_field(status, "\nUmask:")) == NULL || !task_valid(task))
+		return -ESRCH;
+	(void)umask((mode_t)strtoul(field, NULL, 8));
+	entry->changed_umask = true;
+	return 0;
+}
+
+int task_enter(const struct task *task, unsigned needs, struct task_entry *entry)
+{
+	struct known *who = NULL;
+	_own_(closep) int root_fd = -1;
+	int r = 0;
+
+	*entry = (struct task_entry){.root_fd = -1};
+	if (!constant_authority) {
+		root_fd = look_up(task, &who);
+		r = root_fd < 0 || !task_valid(task) ? -ESRCH : enter_root(root_fd, entry);
+	}
+	/* Its directory is looked up with our rights and entered by descriptor. */
+	if (r == 0 && ((needs & NEEDS_DIRECTORY) != 0 || entry->changed_root))
+		r = enter_directory(task, entry);
+	if (r == 0 && (needs & NEEDS_UMASK) != 0)
+		r = enter_umask(task, entry);
+	entry->changed_capabilities = r == 0;
+	if (r == 0)
+		r = who == NULL ? set_effective(0) : take_ids(&who->authority, entry);
+	if (r < 0)
+		task_leave(entry);
+	return r;
+}
+
+void task_leave(struct task_entry *entry)
+{
+	bool failed = false;
+
+	if (entry->changed_capabilities)
+		failed |= set_effective(UINT64_MAX) < 0;
+	/* Another fsuid takes some capabilities along. */
+	if (entry->changed_ids)
+		failed |= set_ids(geteuid(), getegid()) < 0 || set_effective(UINT64_MAX) < 0;
+	if (entry->changed_root)
+		failed |= sys_fchdir(entry->root_fd) < 0 || sys_chroot(".") < 0;
+	if (entry->changed_directory)
+		failed |= sys_chdir("/") < 0;
+	if (entry->changed_umask)
+		(void)umask(077);
+	close_fd(&entry->root_fd);
+	if (failed)
+		_exit(125); /* Somebody else's authority for good: the box ends instead. */
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What an execve is going to run: the file that the path leads to and, where that is a script, the
+ * program that the kernel starts for it. Found with the caller's authority when the call is
+ * decided, and compared with what really runs before that has executed an instruction: a file or
+ * interpreter that was exchanged in between ends its process.
+ */
+#ifndef CLOCHE_MONITOR_IMAGE_H
+#define CLOCHE_MONITOR_IMAGE_H
+
+#include "monitor/call.h"
+
+struct image {
+	bool known; /* else nothing may run at all */
+	dev_t device;
+	ino_t inode;
+	char interpreter[CALL_PATH_MAX]; /* of a script, the last in the chain; "" for a program */
+};
+
+/* Is it execve or execveat, decided on what it says? */
+bool image_matters(const struct call *call);
+
+void image_find(struct call *call, struct image *image);
+
+/* The thread has executed something: is it this? */
+bool image_runs(const struct task *task, const struct image *image);
+
+#endif

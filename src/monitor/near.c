@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "monitor/near.h"
+
+#include "base/own.h"
+#include "sys/sys.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define STAY_NS 200000000U
+/* A guest that stops again within this was not computing; it was elsewhere if not sooner. */
+#define SOON_NS 300000U
+#define HERE_NS 15000U
+#define HOLDS	256
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+static int set_affinity(pid_t tid, const cpu_set_t *set)
+{
+	return SYS_RESULT(sched_setaffinity(tid, sizeof(*set), set));
+}
+
+static void stay(struct near *near)
+{
+	int cpu = SYS_RESULT(sched_getcpu());
+	cpu_set_t here;
+
+	near->choose_ns = now_ns() + STAY_NS;
+	if (cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET((size_t)cpu, &near->guests)) {
+		near->cpu = -1;
+		return;
+	}
+	near->cpu = cpu;
+	CPU_ZERO(&here);
+	CPU_SET((size_t)cpu, &here);
+	if (set_affinity(0, &here) < 0)
+		near->on = false;
+}
+
+void near_begin(struct near *near, const struct plan *plan, pid_t guest)
+{
+	static const enum sc seen[] = {SC_sched_getaffinity, SC_sched_setaffinity};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(seen); i++)
+		if (plan->entries[seen[i]].hooks == 0 || plan->entries[seen[i]].route != ROUTE_STOP)
+			return;
+	if (SYS_RESULT(sched_getaffinity(0, sizeof(near->own), &near->own)) < 0 ||
+	    SYS_RESULT(sched_getaffinity(guest, sizeof(near->guests), &near->guests)) < 0 ||
+	    CPU_COUNT(&near->guests) < 2)
+		return;
+	near->on = true;
+	stay(near);
+}
+
+void near_end(struct near *near)
+{
+	if (near->on)
+		(void)set_affinity(0, &near->own); /* It stays where it may be. */
+	near->on = false;
+}
+
+bool near_hold(struct near *near, pid_t tid)
+{
+	cpu_set_t here;
+
+	near->free = false;
+	if (!near->on || near->busy > 0 || near->telling > 0 || near->cpu < 0)
+		return false;
+	near->free = near->holds == 0;
+	if (near->free)
+		return false;
+	near->holds--;
+	near->held = true;
+	CPU_ZERO(&here);
+	CPU_SET((size_t)near->cpu, &here);
+	int r = set_affinity(tid, &here);
+	if (r == -EPERM)
+		near_end(near); /* Another user's, and we may not. */
+	return r == 0;
+}
+
+/* Calls that read whatever a descriptor leads to. */
+static bool reads(enum sc sc)
+{
+	return sc == SC_read || sc == SC_pread64 || sc == SC_readv;
+}
+
+bool near_tells(const struct near *near, const struct call *call)
+{
+	static const enum sc telling[] = {
+		SC_sched_getaffinity, SC_sched_setaffinity, SC_preadv, SC_preadv2,
+		SC_sendfile,	      SC_sendfile64,	    SC_splice, SC_copy_file_range,
+	};
+	char name[32];
+	char path[64];
+
+	if (!near->on)
+		return false;
+	for (size_t i = 0; i < ARRAY_LENGTH(telling); i++)
+		if (telling[i] == call->sc)
+			return true;
+	if (!reads(call->sc))
+		return false;
+	(void)snprintf(name, sizeof(name), "fd/%d", (int)call->args[0]);
+	return task_read_link(&call->task, name, path, sizeof(path)) > 0 &&
+	       strncmp(path, "/proc/", 6) == 0;
+}
+
+void near_release(struct near *near, pid_t tid)
+{
+	(void)set_affinity(tid, &near->guests); /* It is gone: fine. */
+}
+
+void near_born(struct near *near, pid_t tid)
+{
+	if (near->on)
+		near_release(near, tid);
+}
+
+bool near_yield(struct near *near)
+{
+	bool held = near->held;
+
+	near->held = false;
+	if (held)
+		(void)sched_yield();
+	return held;
+}
+
+void near_sleep(struct near *near)
+{
+	if (!near->on)
+		return;
+	near->slept_ns = now_ns();
+	if (near->slept_ns < near->choose_ns)
+		return;
+	near->cpu = -1;
+	(void)set_affinity(0, &near->own); /* Where the next stop wakes us we stay. */
+}
+
+void near_wake(struct near *near)
+{
+	if (!near->on)
+		return;
+	if (near->cpu < 0)
+		stay(near);
+	if (!near->free)
+		return;
+	uint64_t slept_ns = now_ns() - near->slept_ns;
+	if (slept_ns > HERE_NS && slept_ns < SOON_NS)
+		near->holds = HOLDS;
+	near->free = false;
+}

@@ -1,0 +1,82 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 1800
+#
+# Attacks on decided calls: nothing but hooks keeps a guest from the canary here.
+
+load ../helpers
+load escape
+
+teardown() {
+	escape_teardown
+}
+
+# hooked NAME POLICY...: the attack for each ABI, under hooks on notify (names), where calls are made
+# again (hooks), and on the stop route (hooks and hooks-stop).
+hooked() {
+	local policies=() policy
+	outside
+	mkdir -p forbidden
+	echo "$CANARY_SECRET" >forbidden/secret
+	CANARY_FORBIDDEN=$PWD/forbidden/secret
+	for policy in "${@:2}"; do
+		policies+=(-p "$BATS_TEST_DIRNAME/$policy.lua")
+	done
+	hostile "$1" "${policies[@]}" --env "CLOCHE_RACES=${CLOCHE_RACES:-}"
+}
+
+@test "own filters that answer a decided call do not get another one undecided (names)" {
+	hooked e_hook_filter hooks-names
+}
+
+@test "own filters that answer a decided call do not get another one undecided (made again)" {
+	hooked e_hook_filter hooks
+}
+
+@test "own filters that answer a decided call do not get another one undecided (stopped)" {
+	hooked e_hook_filter hooks hooks-stop
+}
+
+@test "code that changes under a call that is made again makes no other call undecided (names)" {
+	hooked e_hook_code hooks-names
+}
+
+@test "code that changes under a call that is made again makes no other call undecided (made again)" {
+	hooked e_hook_code hooks
+}
+
+@test "code that changes under a call that is made again makes no other call undecided (stopped)" {
+	hooked e_hook_code hooks hooks-stop
+}
+
+@test "a program in the place of a leader whose call was decided is decided anew (names)" {
+	hooked e_hook_leader hooks-names
+}
+
+@test "a program in the place of a leader whose call was decided is decided anew (made again)" {
+	hooked e_hook_leader hooks
+}
+
+@test "a program in the place of a leader whose call was decided is decided anew (stopped)" {
+	hooked e_hook_leader hooks hooks-stop
+}
+
+@test "nothing takes the place of decided arguments (made again)" {
+	hooked e_hook_area hooks
+}
+
+@test "nothing takes the place of decided arguments (stopped)" {
+	hooked e_hook_area hooks hooks-stop
+}
+
+@test "children whose parents were killed are decided, too (names)" {
+	hooked e_hook_orphan hooks-names
+}
+
+@test "children whose parents were killed are decided, too (made again)" {
+	hooked e_hook_orphan hooks
+}
+
+@test "children whose parents were killed are decided, too (stopped)" {
+	hooked e_hook_orphan hooks hooks-stop
+}
