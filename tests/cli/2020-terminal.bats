@@ -177,7 +177,8 @@ mark = os.environ["MARK"]
 def runs():
     return subprocess.run(["pgrep", "--full", "^" + mark], stdout=subprocess.DEVNULL).returncode == 0
 t = Terminal([CLOCHE, "run", *sys.argv[3:], "--", "bash", "-c",
-	"exec -a $0 bash -c \"until grep -q ^State:.T /proc/\\$PPID/status; do :; done; $1\" & kill -STOP $$", mark, sys.argv[2]])
+	"exec -a $0 bash -c \"until grep -q ^State:.T /proc/\\$PPID/status; do :; done; $1\" &"
+	"until grep -aq ^$0 /proc/$!/cmdline; do :; done; kill -STOP $$", mark, sys.argv[2]])
 assert os.waitpid(t.pid, os.WUNTRACED)[1] & 0xff == 0x7f, "cloche was not stopped"
 end = time.monotonic() + TIMEOUT
 while runs():
