@@ -80,3 +80,15 @@ hooked() {
 @test "children whose parents were killed are decided, too (stopped)" {
 	hooked e_hook_orphan hooks hooks-stop
 }
+
+@test "arguments that change under the call are what was decided (names)" {
+	hooked e_hook_races hooks-names
+}
+
+@test "arguments that change under the call are what was decided (made again)" {
+	hooked e_hook_races hooks
+}
+
+@test "arguments that change under the call are what was decided (stopped)" {
+	hooked e_hook_races hooks hooks-stop
+}
