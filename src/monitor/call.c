@@ -310,6 +310,24 @@ void call_set_arg(struct call *call, unsigned index, uint64_t value)
 	forget(&call->memory[index]);
 }
 
+void call_move(struct call *to, struct call *from)
+{
+	*to = *from;
+	for (unsigned i = 0; i < CALL_ARGS_MAX; i++)
+		from->memory[i] = (struct call_memory){0};
+	from->gathered = NULL;
+}
+
+size_t call_bytes(const struct call *call)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < CALL_ARGS_MAX; i++)
+		bytes += call->memory[i].length +
+			 call->memory[i].link_count * sizeof(*call->memory[i].links);
+	return bytes;
+}
+
 bool call_is_bound(const struct call *call)
 {
 	if (call->from_memory)

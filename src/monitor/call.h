@@ -61,6 +61,7 @@ struct call {
 	const char *rule;	    /* why it was refused; borrowed; NULL: nobody said */
 	struct hooks *held_by;	    /* who had it wait; NULL: nobody */
 	unsigned held_at;	    /* the holder's own note of where it goes on */
+	uint64_t hold_id;	    /* while it is held */
 };
 
 /* Fills in everything from number, abi and args; call->task is set. i386's socketcall and ipc
@@ -127,6 +128,12 @@ int call_set_memory(struct call *call, unsigned index, const void *bytes, size_t
 /* The argument's copy is this from now on; its memory is taken. */
 void call_replace(struct call *call, unsigned index, struct call_memory take_memory);
 void call_set_arg(struct call *call, unsigned index, uint64_t value);
+
+/* All of it is `to`'s now, but `from` still says what it was. */
+void call_move(struct call *to, struct call *from);
+
+/* Bytes of ours that it takes. */
+size_t call_bytes(const struct call *call);
 
 /* Somebody looked at or changed memory, so the guest's own must not be used again. */
 bool call_is_bound(const struct call *call);

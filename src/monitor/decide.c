@@ -140,6 +140,11 @@ static void tell_watchers(struct monitor *monitor, struct call *call)
 /* What hooks said, and where they allowed, what they made of the call. */
 static struct verdict settle(struct monitor *monitor, struct call *call, struct verdict verdict)
 {
+	/* What could not be read is what the guest is told, whoever allowed it: it may be there by
+	 * the time that the kernel looks. */
+	for (unsigned i = 0; verdict.kind == VERDICT_ALLOW && i < CALL_ARGS_MAX; i++)
+		if (call->memory[i].looked && call->memory[i].error < 0)
+			verdict = verdict_deny(call->memory[i].error);
 	if (verdict.kind == VERDICT_ALLOW && (call->changed_args != 0 || call_is_bound(call)))
 		/* What it has become must be what the policy lets be. */
 		verdict = by_policy(monitor, call);

@@ -12,6 +12,7 @@ struct held {
 	struct held *next;
 	uint64_t id;
 	uint64_t deadline_ms;
+	size_t bytes; /* what the call keeps in memory */
 	struct call
 		call; /* of the notify route: owned; of the stop route only task.tid and route */
 };

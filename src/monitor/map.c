@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <linux/audit.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,7 +226,7 @@ bool stop_make_again(struct monitor *monitor, struct call *call)
 		t = tracee_add(monitor->stops, call->task.tid);
 		if (t == NULL)
 			return false;
-		if (tracee_seize(t, TRACE_OPTIONS_ONCE) < 0) {
+		if (tracee_seize(monitor->stops, t, TRACE_OPTIONS_ONCE) < 0) {
 			/* A debugger in the box has it, or it is gone. */
 			tracee_remove(monitor->stops, t);
 			return false;
@@ -234,9 +235,7 @@ bool stop_make_again(struct monitor *monitor, struct call *call)
 	}
 	if (t->state != TRACEE_RUNS || ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL) < 0)
 		return false;
-	t->call = *call;
-	for (unsigned i = 0; i < CALL_ARGS_MAX; i++)
-		call->memory[i] = (struct call_memory){0};
+	call_move(&t->call, call);
 	t->call.task.listener_fd = -1;
 	t->state = TRACEE_SEIZED;
 	memset(response, 0, sizeof(*response));
@@ -247,7 +246,8 @@ bool stop_make_again(struct monitor *monitor, struct call *call)
 	return true;
 }
 
-static void give_area(struct monitor *monitor, uint64_t id)
+/* Nothing may interrupt this: what was taken back half-way would answer without a descriptor. */
+static int add_area(struct monitor *monitor, uint64_t id)
 {
 	struct seccomp_notif_addfd request = {
 		.id = id,
@@ -255,7 +255,19 @@ static void give_area(struct monitor *monitor, uint64_t id)
 		.newfd_flags = O_CLOEXEC,
 		.flags = SECCOMP_ADDFD_FLAG_SEND,
 	};
+	sigset_t all;
+	sigset_t before;
+
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, &before);
 	int r = SYS_RESULT(ioctl(monitor->listener_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &request));
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
+static void give_area(struct monitor *monitor, uint64_t id)
+{
+	int r = add_area(monitor, id);
 
 	if (r >= 0)
 		return;

@@ -30,6 +30,7 @@ struct monitor {
 	bool ticks;	   /* there is nothing but stops to serve at once */
 	struct held *held; /* owned: calls that wait for an answer */
 	unsigned held_count;
+	size_t held_bytes;
 	uint64_t hold_id;		     /* the last that was given */
 	struct stops *stops;		     /* owned; NULL: no call takes the stop route */
 	int child_fd;			     /* owned; tells of stops; -1 */

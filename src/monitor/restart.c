@@ -59,7 +59,7 @@ static bool attach_threads(struct monitor *monitor, const struct call *call)
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
 		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
 
-		if (tid <= 0 || tracee_find(monitor->stops, tid) != NULL)
+		if (tid <= 0 || tracee_find_traced(monitor->stops, tid) != NULL)
 			continue;
 		/* One that a debugger in the box has keeps its signals to itself. */
 		found |= stop_seize(tid) == 0 && stop_attach(monitor, tid) == 0;
@@ -69,13 +69,14 @@ static bool attach_threads(struct monitor *monitor, const struct call *call)
 
 void restart_note(struct monitor *monitor, const struct call *call)
 {
-	const struct tracee *t = tracee_find(monitor->stops, call->task.tid);
+	const struct tracee *t = tracee_find_traced(monitor->stops, call->task.tid);
 
 	if ((t != NULL && t->for_good) || !breaks_calls(call))
 		return;
 	/* Those that start while we look are found by looking again. */
 	for (int i = 0; i < 100 && attach_threads(monitor, call); i++)
 		;
+	monitor->stops->more = true;
 }
 
 void restart_continued(struct monitor *monitor, pid_t tid, uint32_t number)

@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "guard/filter.h"
 #include "monitor/hold.h"
+#include "monitor/seize.h"
 #include "monitor/tracee.h"
 #include "sys/sys.h"
 
@@ -68,13 +69,15 @@ int stop_init(struct monitor *monitor)
 		return -ENOMEM;
 	int r = area_init(&stops->area);
 	if (r == 0)
+		r = seize_init();
+	if (r == 0)
 		monitor->stops = TAKE(stops);
 	return r;
 }
 
 int stop_seize(pid_t pid)
 {
-	return SYS_RESULT((int)ptrace(PTRACE_SEIZE, pid, NULL, (void *)(uintptr_t)TRACE_OPTIONS));
+	return seize(pid, TRACE_OPTIONS);
 }
 
 int stop_await_call(pid_t pid)
@@ -188,10 +191,6 @@ static void let_go(struct monitor *monitor, struct tracee *t)
 
 static void fulfil(struct monitor *monitor, struct tracee *t, struct verdict verdict)
 {
-	/* What could not be read is what the guest is told, whoever allowed it. */
-	for (unsigned i = 0; verdict.kind == VERDICT_ALLOW && i < CALL_ARGS_MAX; i++)
-		if (t->call.memory[i].error < 0)
-			verdict = verdict_deny(t->call.memory[i].error);
 	switch (verdict.kind) {
 	case VERDICT_CONTINUE:
 		t->call.from_memory = false; /* Nobody has decided on it: the original is made. */
@@ -247,12 +246,17 @@ static void enter_call(struct monitor *monitor, struct tracee *t,
 	fulfil(monitor, t, monitor_decide(monitor, &t->call));
 }
 
+bool stop_is_held(const struct monitor *monitor, pid_t tid, uint64_t hold_id)
+{
+	const struct tracee *t = tracee_find(monitor->stops, tid);
+
+	return t != NULL && t->state == TRACEE_HELD && t->call.hold_id == hold_id;
+}
+
 void stop_resume(struct monitor *monitor, pid_t tid, const struct stream_answer *answer)
 {
 	struct tracee *t = tracee_find(monitor->stops, tid);
 
-	if (t == NULL || t->state != TRACEE_HELD)
-		return;
 	t->state = TRACEE_RUNS;
 	fulfil(monitor, t, monitor_decided(monitor, &t->call, answer));
 }
@@ -521,7 +525,10 @@ void stop_serve(struct monitor *monitor)
 	struct near *near = &monitor->stops->near;
 	bool more = true;
 	int status;
+	pid_t heard;
 
+	while (seize_next_heard(&heard, &status))
+		dispatch(monitor, heard, status);
 	near_wake(near);
 	for (unsigned rounds = 0; more && rounds < ROUNDS_MAX; rounds++) {
 		int pid = sys_wait4(-1, &status, __WALL | WNOHANG, NULL);

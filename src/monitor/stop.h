@@ -28,7 +28,9 @@ int stop_await_call(pid_t pid);
 /* A thread that was seized is served from now on. */
 int stop_attach(struct monitor *monitor, pid_t pid);
 
-/* A held call goes on; its caller may be gone. */
+/* Is it that call that this thread is still held at? Thread ids are used again. */
+bool stop_is_held(const struct monitor *monitor, pid_t tid, uint64_t hold_id);
+/* A held call goes on. */
 void stop_resume(struct monitor *monitor, pid_t tid, const struct stream_answer *answer);
 
 /* What has stopped is looked at; what is left of it, with stop_check. */

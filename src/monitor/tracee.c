@@ -3,6 +3,7 @@
 
 #include "base/own.h"
 #include "monitor/deep.h"
+#include "monitor/seize.h"
 #include "sys/sys.h"
 
 #include <linux/audit.h>
@@ -162,10 +163,11 @@ static unsigned long long *argument(struct user_regs_struct *r, enum abi abi, un
 	return (unsigned long long *)(void *)((char *)r + places[abi][index]);
 }
 
-int tracee_seize(struct tracee *t, unsigned options)
+int tracee_seize(struct stops *stops, struct tracee *t, unsigned options)
 {
-	int r = SYS_RESULT((int)ptrace(PTRACE_SEIZE, t->tid, NULL, (void *)(uintptr_t)options));
+	int r = seize(t->tid, options);
 
+	stops->more = true;
 	if (r == 0)
 		space_new(t);
 	t->state = TRACEE_RUNS;

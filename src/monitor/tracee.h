@@ -104,7 +104,7 @@ void tracee_remove(struct stops *stops, struct tracee *t);
 /* `former` executed a program and has t's id now. Returns who goes on. */
 struct tracee *tracee_succeed(struct stops *stops, struct tracee *t, pid_t former);
 
-int tracee_seize(struct tracee *t, unsigned options);
+int tracee_seize(struct stops *stops, struct tracee *t, unsigned options);
 void tracee_resume(struct tracee *t, unsigned request, int signal);
 void tracee_detach(struct stops *stops, struct tracee *t, int signal);
 int tracee_get_registers(const struct tracee *t, struct user_regs_struct *registers);

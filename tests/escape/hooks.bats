@@ -92,3 +92,15 @@ hooked() {
 @test "arguments that change under the call are what was decided (stopped)" {
 	hooked e_hook_races hooks hooks-stop
 }
+
+@test "threads that execute, end and are killed while others call hang nobody (names)" {
+	hooked e_hook_threads hooks-names
+}
+
+@test "threads that execute, end and are killed while others call hang nobody (made again)" {
+	hooked e_hook_threads hooks
+}
+
+@test "threads that execute, end and are killed while others call hang nobody (stopped)" {
+	hooked e_hook_threads hooks hooks-stop
+}
