@@ -6,8 +6,10 @@
 #include "monitor/deep.h"
 #include "sys/sys.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static int read_for_multiplex(void *context, uint64_t address, void *to, size_t length)
 {
@@ -308,6 +310,53 @@ void call_set_arg(struct call *call, unsigned index, uint64_t value)
 	call->changed_args |= (uint8_t)(1U << index);
 	/* Another address: what was copied from the old one is not there. */
 	forget(&call->memory[index]);
+}
+
+/* How many bytes of this argument the kernel is going to read, by the argument that says so. */
+static uint64_t counted_bytes(const struct call *call, unsigned index)
+{
+	uint8_t counter = call->shape.length_args[index];
+	uint64_t pair = call->abi == ABI_I386 ? 2 * sizeof(uint32_t) : 2 * sizeof(uint64_t);
+
+	switch (call->shape.roles[index]) {
+	case ROLE_in:
+		return counter == CALL_NO_ARG ? 0 : natural(call, counter);
+	case ROLE_sockaddr_in:
+		return counter == CALL_NO_ARG ? 0 : (uint32_t)natural(call, counter);
+	case ROLE_iov_in:
+		if (counter == CALL_NO_ARG)
+			return 0;
+		return natural(call, counter) > UINT32_MAX ? UINT64_MAX
+							   : natural(call, counter) * pair;
+	case ROLE_struct_in:
+		return call_struct_size(call, index) == 0 && index + 1 < call->shape.arg_count &&
+				       call->shape.roles[index + 1] == ROLE_size
+			       ? natural(call, index + 1)
+			       : 0;
+	default:
+		return 0;
+	}
+}
+
+bool call_fits(const struct call *call)
+{
+	for (unsigned i = 0; i < call->shape.arg_count; i++)
+		if (call->memory[i].looked && call->memory[i].bytes != NULL &&
+		    counted_bytes(call, i) > call->memory[i].length)
+			return false;
+	return true;
+}
+
+int call_outlives(const struct call *call)
+{
+	int flags = call_find_arg(call, "flags");
+
+	if (call->sc == SC_vmsplice)
+		return ENOSYS;
+	if ((call->sc == SC_sendto || call->sc == SC_sendmsg) && flags >= 0 &&
+	    (call->args[flags] & MSG_ZEROCOPY) != 0)
+		return ENOBUFS;
+	return 0;
 }
 
 void call_move(struct call *to, struct call *from)

@@ -129,6 +129,13 @@ int call_set_memory(struct call *call, unsigned index, const void *bytes, size_t
 void call_replace(struct call *call, unsigned index, struct call_memory take_memory);
 void call_set_arg(struct call *call, unsigned index, uint64_t value);
 
+/* Are the copies as long as the arguments that count them say? A hook may have changed those. */
+bool call_fits(const struct call *call);
+
+/* The kernel reads this call's memory after it is over, too; ours is another call's by then. 0: it
+ * does not; else the errno with which programs make the call differently. */
+int call_outlives(const struct call *call);
+
 /* All of it is `to`'s now, but `from` still says what it was. */
 void call_move(struct call *to, struct call *from);
 

@@ -145,6 +145,12 @@ static struct verdict settle(struct monitor *monitor, struct call *call, struct 
 	for (unsigned i = 0; verdict.kind == VERDICT_ALLOW && i < CALL_ARGS_MAX; i++)
 		if (call->memory[i].looked && call->memory[i].error < 0)
 			verdict = verdict_deny(call->memory[i].error);
+	if (verdict.kind == VERDICT_ALLOW && call->changed_args != 0 && !call_fits(call)) {
+		call->rule = "a hook changed a length beyond what there is";
+		verdict = verdict_deny(EINVAL);
+	}
+	if (verdict.kind == VERDICT_ALLOW && call_is_bound(call) && call_outlives(call) != 0)
+		return verdict_deny(call_outlives(call));
 	if (verdict.kind == VERDICT_ALLOW && (call->changed_args != 0 || call_is_bound(call)))
 		/* What it has become must be what the policy lets be. */
 		verdict = by_policy(monitor, call);

@@ -12,12 +12,17 @@
 
 #define ADDRESS_MAX 128U /* struct sockaddr_storage */
 
+static size_t width_of(const struct call *call)
+{
+	return call->abi == ABI_I386 ? sizeof(uint32_t) : sizeof(uint64_t);
+}
+
 /* ---- texts ---- */
 
 const char *call_text(const struct call *call, unsigned index, size_t n, size_t *ret_length)
 {
 	const struct call_memory *memory = &call->memory[index];
-	size_t width = call->abi == ABI_I386 ? sizeof(uint32_t) : sizeof(uint64_t);
+	size_t width = width_of(call);
 
 	/* The links of an array of texts are in its order. */
 	if (memory->bytes == NULL || n >= memory->link_count || memory->links[n].at != n * width)
@@ -30,7 +35,7 @@ const char *call_text(const struct call *call, unsigned index, size_t n, size_t 
 
 int call_set_texts(struct call *call, unsigned index, const char *const *texts, size_t count)
 {
-	size_t width = call->abi == ABI_I386 ? sizeof(uint32_t) : sizeof(uint64_t);
+	size_t width = width_of(call);
 	size_t length = (count + 1) * width;
 
 	if (call->shape.roles[index] != ROLE_strings)
@@ -129,7 +134,7 @@ static int set_link(struct call_memory *memory, size_t at, size_t target)
 int call_set_address(struct call *call, const void *bytes, size_t length)
 {
 	int index = call_find_role(call, ROLE_sockaddr_in, 0);
-	size_t width = call->abi == ABI_I386 ? sizeof(uint32_t) : sizeof(uint64_t);
+	size_t width = width_of(call);
 
 	if (length > ADDRESS_MAX)
 		return -E2BIG;
@@ -165,19 +170,23 @@ static bool find_buffers(const struct call *call, unsigned index, size_t *array,
 	*array = 0;
 	if (call->shape.roles[index] == ROLE_iov_in) {
 		*count = (size_t)call_gaddr(call, call->shape.length_args[index]).v;
-		return true;
+		/* A hook may have changed it since. */
+		return *count <= call->memory[index].length / (2 * width_of(call));
 	}
 	if (!deep_message_parts(call, &call->memory[index], &parts))
 		return false;
 	*array = parts.buffers;
 	*count = parts.buffer_count;
-	return parts.buffers != 0 || parts.buffer_count == 0;
+	return parts.buffer_count == 0 ||
+	       (parts.buffers != 0 &&
+		parts.buffer_count <=
+			(call->memory[index].length - parts.buffers) / (2 * width_of(call)));
 }
 
 /* All buffers one after the other, at the end of the copy. */
 static const char *gather(struct call *call, unsigned index, size_t *ret_length)
 {
-	size_t width = call->abi == ABI_I386 ? sizeof(uint32_t) : sizeof(uint64_t);
+	size_t width = width_of(call);
 	struct call_memory *memory = &call->memory[index];
 	size_t array;
 	size_t count;
@@ -222,7 +231,7 @@ const char *call_data(struct call *call, bool bind, size_t *ret_length, int *ret
 
 int call_set_data(struct call *call, const void *bytes, size_t length)
 {
-	size_t width = call->abi == ABI_I386 ? sizeof(uint32_t) : sizeof(uint64_t);
+	size_t width = width_of(call);
 	int index = data_index(call);
 	size_t array;
 	size_t count;

@@ -87,15 +87,11 @@ void restart_continued(struct monitor *monitor, pid_t tid, uint32_t number)
 		t->continued = number;
 }
 
-static bool is_notified(const struct monitor *monitor, enum abi abi, uint32_t number)
+static bool is_notified(const struct monitor *monitor, enum sc sc)
 {
-	const struct call_info *info = call_find(abi, number);
 	struct answer native = {.kind = ANSWER_NATIVE};
-
-	if (info == NULL)
-		return false;
-	enum sc sc = (enum sc)(info - calls_table);
 	const struct plan_entry *entry = &monitor->plan->entries[sc];
+
 	return entry->answer.kind == ANSWER_ASK || entry->rule_count > 0 ||
 	       plan_guard_answer(monitor->plan, sc, native).kind == ANSWER_ASK;
 }
@@ -104,12 +100,19 @@ void restart_at_signal(struct monitor *monitor, struct tracee *t)
 {
 	struct user_regs_struct registers;
 	struct __ptrace_syscall_info info;
+
 	if (t->state != TRACEE_RUNS || tracee_get_registers(t, &registers) < 0 ||
 	    (int32_t)registers.rax != -ERESTARTSYS || (int64_t)registers.orig_rax < 0 ||
-	    (uint32_t)registers.orig_rax == t->continued || tracee_syscall_info(t, &info) < 0)
+	    tracee_syscall_info(t, &info) < 0)
 		return;
-	if (!is_notified(monitor, info.arch == AUDIT_ARCH_I386 ? ABI_I386 : ABI_X86_64,
-			 (uint32_t)registers.orig_rax))
+	uint32_t number = (uint32_t)registers.orig_rax;
+	const struct call_info *call =
+		call_find(info.arch == AUDIT_ARCH_I386 ? ABI_I386 : ABI_X86_64, number);
+	if (call == NULL || !is_notified(monitor, (enum sc)(call - calls_table)))
+		return;
+	/* It may be the one that the kernel went on with, and may wait in it as it natively does;
+	 * or the next of that number, which nobody has received yet. */
+	if (number == t->continued && route_may_wait((enum sc)(call - calls_table)))
 		return;
 	registers.rax = (uint64_t)-ERESTARTNOINTR;
 	(void)tracee_set_registers(t, &registers);

@@ -60,6 +60,13 @@ static const struct call_rule attach_by_ipc = {
 	REFUSED("SHMAT below 4 MiB"),
 };
 
+/* Addresses with tags lie elsewhere than the rules above see (ARCH_ENABLE_TAGGED_ADDR of
+ * asm/prctl.h); refused by the table, but a policy may allow all of arch_prctl. */
+static const struct call_rule tags = {
+	.tests = {{.arg = 0, .op = TEST_EQ, .mask = UINT32_MAX, .value = 0x4002}},
+	REFUSED("code == ARCH_ENABLE_TAGGED_ADDR"),
+};
+
 static void add(struct plan *plan, enum sc sc, const struct call_rule *rule)
 {
 	plan->entries[sc].before = rule;
@@ -75,6 +82,7 @@ void area_protect(struct plan *plan)
 	add(plan, SC_mmap2, &map_below);
 	add(plan, SC_shmat, &attach_below);
 	add(plan, SC_ipc, &attach_by_ipc);
+	add(plan, SC_arch_prctl, &tags);
 	if (move->answer.kind != ANSWER_REFUSE) {
 		move->rules = move_below;
 		move->rule_count = ARRAY_LENGTH(move_below);

@@ -195,6 +195,27 @@ static void watch_handlers(struct plan *plan)
 	}
 }
 
+/* A guest can bind itself with Landlock, and what the monitor opens for it would not be bound so. A
+ * kernel may have that switched off, and programs go on without. */
+static void refuse_landlock(struct plan *plan)
+{
+	static const enum sc calls[] = {SC_landlock_create_ruleset, SC_landlock_add_rule,
+					SC_landlock_restrict_self};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(calls); i++)
+		refuse(&plan->entries[calls[i]], EOPNOTSUPP,
+		       "hooks: the monitor makes calls for guests, without their own restrictions");
+}
+
+static bool hooks_carry(const struct plan *plan)
+{
+	for (size_t i = 0; i < SC_COUNT; i++)
+		if ((plan->entries[i].hooks & HOOK_ON) != 0 &&
+		    plan->entries[i].route == ROUTE_NOTIFY && route_carried((enum sc)i))
+			return true;
+	return false;
+}
+
 /* Calls are made with the caller's authority, which is remembered while nothing changes it. */
 static void watch_authority(struct plan *plan)
 {
@@ -255,6 +276,8 @@ void plan_make(struct plan *plan, const struct policy *policy, const struct plan
 		watch_handlers(plan);
 	if (hooks_notify(plan) && options->capable)
 		watch_authority(plan);
+	if (hooks_carry(plan))
+		refuse_landlock(plan);
 	if (plan_binds(plan))
 		area_protect(plan);
 }

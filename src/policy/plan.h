@@ -76,6 +76,8 @@ bool plan_binds(const struct plan *plan);
 
 /* A call that nobody has received yet can be interrupted, and these never are natively. */
 bool route_never_notified(enum sc sc);
+/* Natively, too, a signal may find it waiting. */
+bool route_may_wait(enum sc sc);
 /* The monitor can carry it out itself: it names things and acts on nothing of the caller's own. */
 bool route_carried(enum sc sc);
 /* Some argument leads to memory that the kernel reads for this call. */

@@ -95,6 +95,61 @@ static const enum sc carried[] = {
 	SC_inotify_add_watch,
 };
 
+/* Calls that a signal can interrupt where they wait natively (the kernel's ERESTARTSYS). */
+static const enum sc may_wait[] = {
+	SC_open,
+	SC_openat,
+	SC_openat2,
+	SC_creat,
+	SC_read,
+	SC_readv,
+	SC_pread64,
+	SC_preadv,
+	SC_preadv2,
+	SC_write,
+	SC_writev,
+	SC_pwrite64,
+	SC_pwritev,
+	SC_pwritev2,
+	SC_recvfrom,
+	SC_recvmsg,
+	SC_recvmmsg,
+	SC_sendto,
+	SC_sendmsg,
+	SC_sendmmsg,
+	SC_accept,
+	SC_accept4,
+	SC_connect,
+	SC_socketcall,
+	SC_wait4,
+	SC_waitpid,
+	SC_waitid,
+	SC_flock,
+	SC_fcntl,
+	SC_fcntl64,
+	SC_ioctl,
+	SC_ipc,
+	SC_semop,
+	SC_semtimedop,
+	SC_msgrcv,
+	SC_msgsnd,
+	SC_splice,
+	SC_tee,
+	SC_vmsplice,
+	SC_sendfile,
+	SC_sendfile64,
+	SC_getrandom,
+	SC_mq_timedsend,
+	SC_mq_timedreceive,
+	SC_copy_file_range,
+	SC_recvmmsg_time64,
+	SC_semtimedop_time64,
+	SC_mq_timedsend_time64,
+	SC_mq_timedreceive_time64,
+	SC_futex_waitv,
+	SC_futex_wait,
+};
+
 static bool listed(const enum sc *list, size_t count, enum sc sc)
 {
 	for (size_t i = 0; i < count; i++)
@@ -106,6 +161,11 @@ static bool listed(const enum sc *list, size_t count, enum sc sc)
 bool route_never_notified(enum sc sc)
 {
 	return listed(never_notified, ARRAY_LENGTH(never_notified), sc);
+}
+
+bool route_may_wait(enum sc sc)
+{
+	return listed(may_wait, ARRAY_LENGTH(may_wait), sc);
 }
 
 bool route_carried(enum sc sc)
