@@ -97,3 +97,7 @@ shows_failures() {
 @test "memory and code made at run time" {
 	same_in_a_box g_memory
 }
+
+@test "storms of signals break no call" {
+	same_in_a_box g_storm
+}
