@@ -7,6 +7,7 @@
 #include "sys/sys.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -102,6 +103,9 @@ void call_done(struct call *call)
 	call->gathered = NULL;
 }
 
+/* The kernel's half; what lies between the guests' memory and that is found to be nothing. */
+#define USER_END ((uint64_t)1 << 63)
+
 /* What struct_in and struct_out are about; the calls that the monitor carries out are all here. */
 static const struct {
 	const char *type;
@@ -148,6 +152,8 @@ static int64_t length_of(const struct call *call, unsigned index)
 	case ROLE_in:
 		if (counter == CALL_NO_ARG)
 			return -1;
+		if (call_is_beyond(call, natural(call, index), natural(call, counter)))
+			return -EFAULT;
 		return natural(call, counter) > CALL_MEMORY_MAX ? -E2BIG
 								: (int64_t)natural(call, counter);
 	case ROLE_struct_in: {
@@ -166,11 +172,20 @@ static int64_t length_of(const struct call *call, unsigned index)
 	}
 }
 
+/* The kernel has limits of its own for these names, and its own word. */
+static bool names_attribute(const struct call *call, unsigned index)
+{
+	return call->shape.roles[index] == ROLE_string && call_find_role(call, ROLE_path, 0) >= 0 &&
+	       strcmp(call->shape.arg_names[index], "name") == 0;
+}
+
 static int read_text(struct call *call, unsigned index, struct call_memory *memory)
 {
 	char text[CALL_PATH_MAX];
 	ssize_t n = task_read_string(&call->task, call_gaddr(call, index), text, sizeof(text));
 
+	if (n == -ENAMETOOLONG && names_attribute(call, index))
+		return -ERANGE;
 	if (n < 0)
 		return (int)n;
 	memory->bytes = malloc((size_t)n + 2);
@@ -188,6 +203,8 @@ static int read_bytes(struct call *call, unsigned index, struct call_memory *mem
 
 	if (length < 0)
 		return length == -1 ? 0 : (int)length;
+	if (call_is_beyond(call, call_gaddr(call, index).v, (uint64_t)length))
+		return -EFAULT;
 	_own_(freep) char *bytes = malloc((size_t)length + 1);
 	if (bytes == NULL)
 		return -ENOMEM;
@@ -201,21 +218,64 @@ static int read_bytes(struct call *call, unsigned index, struct call_memory *mem
 	return 0;
 }
 
-/* More than the copy can hold is written in parts, as the kernel itself may. */
-static bool may_be_short(enum sc sc)
+bool call_is_beyond(const struct call *call, uint64_t address, uint64_t length)
 {
-	return sc == SC_write || sc == SC_pwrite64 || sc == SC_sendto;
+	return call->abi == ABI_X86_64 && (address >= USER_END || length > USER_END - address);
 }
 
-static void shorten(struct call *call, unsigned index)
+bool call_writes_file(const struct call *call)
+{
+	char path[64];
+	struct stat st;
+
+	if (call->shape.roles[0] != ROLE_fd)
+		return false;
+	(void)snprintf(path, sizeof(path), "%d/fd/%d", call->task.tid, (int)call->args[0]);
+	return sys_fstatat(call->task.proc_fd, path, &st, 0) == 0 && S_ISREG(st.st_mode);
+}
+
+/* More than the copy can hold is written in parts, as the kernel itself may. */
+static bool may_be_short(const struct call *call, unsigned index)
+{
+	return call->shape.roles[index] == ROLE_in &&
+	       call->shape.length_args[index] != CALL_NO_ARG &&
+	       (call->sc == SC_write || call->sc == SC_pwrite64 || call->sc == SC_sendto);
+}
+
+static void shorten(struct call *call, unsigned index, uint64_t length)
 {
 	uint8_t counter = call->shape.length_args[index];
 
-	if (call->shape.roles[index] != ROLE_in || counter == CALL_NO_ARG ||
-	    !may_be_short(call->sc) || natural(call, counter) <= CALL_MEMORY_MAX)
+	if (!may_be_short(call, index) || natural(call, counter) <= length ||
+	    call_is_beyond(call, call_gaddr(call, index).v, natural(call, counter)))
 		return;
-	call->args[counter] = CALL_MEMORY_MAX;
+	call->args[counter] = length;
 	call->changed_args |= (uint8_t)(1U << counter);
+	/* That it was too long for those who only look. */
+	call->memory[index].error = 0;
+}
+
+/* The data could not be read, or not all of it. */
+static void read_part(struct call *call, unsigned index)
+{
+	struct call_memory *memory = &call->memory[index];
+
+	uint64_t wanted = natural(call, call->shape.length_args[index] % CALL_ARGS_MAX);
+
+	if (memory->error != -EFAULT || !may_be_short(call, index) || call->sc == SC_sendto ||
+	    wanted > CALL_MEMORY_MAX || !call_writes_file(call))
+		return;
+	size_t length = (size_t)wanted;
+	_own_(freep) char *bytes = malloc(length + 1);
+	ssize_t n = bytes == NULL
+			    ? -ENOMEM
+			    : task_read_some(&call->task, call_gaddr(call, index), bytes, length);
+	if (n <= 0)
+		return;
+	bytes[n] = '\0';
+	shorten(call, index, (uint64_t)n);
+	memory->bytes = TAKE(bytes);
+	memory->length = (size_t)n;
 }
 
 static int read_argument(struct call *call, unsigned index, struct call_memory *memory)
@@ -249,7 +309,9 @@ const char *call_look(struct call *call, unsigned index, size_t *ret_length, int
 	struct call_memory *memory = &call->memory[index];
 
 	if (memory->bytes == NULL)
-		shorten(call, index);
+		shorten(call, index, CALL_MEMORY_MAX);
+	if (call_peek(call, index, NULL, NULL) == NULL)
+		read_part(call, index);
 	const char *bytes = call_peek(call, index, ret_length, ret_error);
 
 	memory->looked |= bytes != NULL || memory->error < 0;

@@ -196,29 +196,72 @@ static uint64_t address_of(const struct copy *copy, size_t at)
 	return deep_word(copy->call, copy->memory.bytes + at);
 }
 
+/* Lengths and addresses that no call takes, before anything is read. */
+static int check_buffers(const struct copy *copy, size_t array, size_t count)
+{
+	size_t width = width_of(copy->call);
+	uint64_t limit = copy->call->abi == ABI_I386 ? INT32_MAX : SSIZE_MAX;
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t length = address_of(copy, array + (2 * i + 1) * width);
+
+		if (length > limit)
+			return -EINVAL;
+		if (call_is_beyond(copy->call, address_of(copy, array + 2 * i * width), length))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* A buffer at the end of the copy; a file gets what can be read of it. Its length, or -EFAULT where
+ * nothing can. */
+static int64_t read_buffer(struct copy *copy, size_t at, size_t length, bool partly)
+{
+	uint64_t address = address_of(copy, at);
+	size_t start = aligned_end(copy);
+
+	int64_t r = read_part(copy, address, length);
+	if (r == -EFAULT && partly) {
+		ssize_t n = task_read_some(&copy->call->task, (struct gaddr){address},
+					   copy->memory.bytes + start, length);
+		if (n < 0)
+			return n;
+		length = (size_t)n;
+		r = extend(copy, start + length);
+	}
+	if (r >= 0)
+		r = add_link(copy, at, start);
+	return r < 0 ? r : (int64_t)length;
+}
+
 /* What an array of `count` buffers in the copy leads to. As with write, more than CALL_MEMORY_MAX
- * is not taken: the call is then a short one. */
+ * is not taken, nor what cannot be read of the data for a file: the call is then a short one. */
 static int read_buffers(struct copy *copy, size_t array, size_t count)
 {
 	size_t width = width_of(copy->call);
 	size_t left = CALL_MEMORY_MAX;
-	int r = 0;
+	bool partly = call_writes_file(copy->call);
+	bool any = false;
 
-	for (size_t i = 0; r == 0 && i < count; i++) {
+	int r = check_buffers(copy, array, count);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++) {
 		size_t at = array + i * 2 * width;
 		uint64_t length = address_of(copy, at + width);
+		uint64_t wanted = length > left ? left : length;
+		int64_t got = read_buffer(copy, at, (size_t)wanted, partly);
 
-		if (length > SSIZE_MAX)
-			return -EINVAL;
-		if (length > left) {
-			length = left;
-			deep_set_word(copy->call, copy->memory.bytes + at + width, length);
-		}
-		left -= (size_t)length;
-		int64_t bytes = read_part(copy, address_of(copy, at), (size_t)length);
-		r = bytes < 0 ? (int)bytes : add_link(copy, at, (size_t)bytes);
+		if (got == -EFAULT && partly && any && wanted > 0)
+			got = add_link(copy, at, aligned_end(copy));
+		if (got < 0)
+			return (int)got;
+		any |= got > 0;
+		/* What comes after is not taken. */
+		left = (uint64_t)got < length ? 0 : left - (size_t)got;
+		deep_set_word(copy->call, copy->memory.bytes + at + width, (uint64_t)got);
 	}
-	return r;
+	return 0;
 }
 
 static int read_message(struct copy *copy, uint64_t address)

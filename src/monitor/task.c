@@ -29,6 +29,23 @@ int task_write(const struct task *task, struct gaddr to, const void *from, size_
 	return n == (ssize_t)length ? 0 : -EFAULT;
 }
 
+ssize_t task_read_some(const struct task *task, struct gaddr from, void *to, size_t length)
+{
+	size_t used = 0;
+
+	while (used < length) {
+		uint64_t at = from.v + used;
+		size_t part = PAGE - (size_t)(at % PAGE);
+
+		if (part > length - used)
+			part = length - used;
+		if (task_read(task, (struct gaddr){at}, (char *)to + used, part) < 0)
+			break;
+		used += part;
+	}
+	return used == 0 && length > 0 ? -EFAULT : (ssize_t)used;
+}
+
 ssize_t task_read_string(const struct task *task, struct gaddr from, char *to, size_t size)
 {
 	size_t used = 0;

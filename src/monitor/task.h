@@ -29,6 +29,9 @@ struct task {
 int task_read(const struct task *task, struct gaddr from, void *to, size_t length);
 int task_write(const struct task *task, struct gaddr to, const void *from, size_t length);
 
+/* As many of these bytes as are there from the first on; -EFAULT: none. */
+ssize_t task_read_some(const struct task *task, struct gaddr from, void *to, size_t length);
+
 /* A string with its NUL into size bytes: its length, -EFAULT, or -ENAMETOOLONG. Reads no page
  * beyond the one that the string ends in. */
 ssize_t task_read_string(const struct task *task, struct gaddr from, char *to, size_t size);

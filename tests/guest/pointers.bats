@@ -1,0 +1,41 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 300
+#
+# Bad pointers get the same word from the kernel, from the monitor's copies and from the argument
+# area.
+
+load ../helpers
+
+@test "wild, misaligned, cut off and overlong pointers are what they are natively" {
+	local suffix program route tried=0
+	for suffix in '' _32 .i386; do
+		program=$GUEST_DIR/g_pointers$suffix
+		[ -x "$program" ] || continue
+		box --read "$GUEST_DIR" -- "$program"
+		succeeds
+		says "done"
+		echo "$output" >"$SCRATCH/plain"
+		for route in notify stop; do
+			box --route "$route" --read "$GUEST_DIR" -- "$program"
+			succeeds
+			diff "$SCRATCH/plain" <(echo "$output")
+		done
+		tried=$((tried + 1))
+	done
+	[ "$tried" -gt 0 ] || skip "g_pointers is not built"
+}
+
+@test "the same without a box" {
+	local suffix program
+	for suffix in '' _32 .i386; do
+		program=$GUEST_DIR/g_pointers$suffix
+		[ -x "$program" ] || continue
+		run --separate-stderr "$program" </dev/null
+		succeeds
+		# Attributes are a matter of the filesystem.
+		grep -v xattr <<<"$output" >"$SCRATCH/plain"
+		box --route notify --read "$GUEST_DIR" -- "$program"
+		diff "$SCRATCH/plain" <(grep -v xattr <<<"$output")
+	done
+}
