@@ -3,8 +3,8 @@
 
 #include "base/own.h"
 #include "guard/filter.h"
+#include "monitor/hear.h"
 #include "monitor/hold.h"
-#include "monitor/seize.h"
 #include "monitor/tracee.h"
 #include "sys/sys.h"
 
@@ -69,7 +69,7 @@ int stop_init(struct monitor *monitor)
 		return -ENOMEM;
 	int r = area_init(&stops->area);
 	if (r == 0)
-		r = seize_init();
+		r = hear_init();
 	if (r == 0)
 		monitor->stops = TAKE(stops);
 	return r;
@@ -77,7 +77,7 @@ int stop_init(struct monitor *monitor)
 
 int stop_seize(pid_t pid)
 {
-	return seize(pid, TRACE_OPTIONS);
+	return hear_seize(pid, TRACE_OPTIONS);
 }
 
 int stop_await_call(pid_t pid)
@@ -520,23 +520,28 @@ void stop_check(struct monitor *monitor)
 	}
 }
 
+static bool dispatch_heard(struct monitor *monitor)
+{
+	bool any = false;
+	int status;
+	pid_t pid;
+
+	while (hear_next(&pid, &status)) {
+		dispatch(monitor, pid, status);
+		any = true;
+	}
+	return any;
+}
+
 void stop_serve(struct monitor *monitor)
 {
 	struct near *near = &monitor->stops->near;
 	bool more = true;
-	int status;
-	pid_t heard;
 
-	while (seize_next_heard(&heard, &status))
-		dispatch(monitor, heard, status);
 	near_wake(near);
 	for (unsigned rounds = 0; more && rounds < ROUNDS_MAX; rounds++) {
-		int pid = sys_wait4(-1, &status, __WALL | WNOHANG, NULL);
-
-		if (pid > 0)
-			dispatch(monitor, pid, status);
-		else
-			more = near_yield(near);
+		hear(false);
+		more = dispatch_heard(monitor) || near_yield(near);
 	}
 	/* Guests that never cease to stop must not keep us from the limits of their box. */
 	monitor->stops->more = more;
@@ -547,13 +552,11 @@ void stop_serve(struct monitor *monitor)
 bool stop_wait(struct monitor *monitor)
 {
 	struct near *near = &monitor->stops->near;
-	int status;
-	int pid = sys_wait4(-1, &status, __WALL, NULL);
 
-	if (pid <= 0)
-		return false;
+	hear(true);
 	near_wake(near);
-	dispatch(monitor, pid, status);
+	if (!dispatch_heard(monitor))
+		return false;
 	if (near_yield(near))
 		stop_serve(monitor);
 	else

@@ -3,7 +3,7 @@
 
 #include "base/own.h"
 #include "monitor/deep.h"
-#include "monitor/seize.h"
+#include "monitor/hear.h"
 #include "sys/sys.h"
 
 #include <linux/audit.h>
@@ -165,7 +165,7 @@ static unsigned long long *argument(struct user_regs_struct *r, enum abi abi, un
 
 int tracee_seize(struct stops *stops, struct tracee *t, unsigned options)
 {
-	int r = seize(t->tid, options);
+	int r = hear_seize(t->tid, options);
 
 	stops->more = true;
 	if (r == 0)

@@ -80,7 +80,7 @@ static void attack(const char *self)
 {
 	long leaked = 0;
 	long killed = 0;
-	long count = races(100);
+	long count = races(40);
 
 	for (long i = 0; i < count; i++) {
 		int status = 0;

@@ -57,7 +57,7 @@ int main(void)
 {
 	bool leaked = false;
 	long hung = 0;
-	long count = races(150);
+	long count = races(60);
 
 	hooked_init();
 	for (long i = 0; i < count && hung == 0; i++) {

@@ -415,18 +415,15 @@ static void race(size_t i, enum changer by)
 	struct change change;
 	bool leaked = false;
 	long count = races(LONG_MAX);
-	double end = seconds_now() + 0.4;
+	double end = seconds_now() + 0.15;
 	long n = 0;
 
-	passed = 0;
 	begin(&change, by);
 	count = races_of[i].slow && count != LONG_MAX ? count / 100 : count;
 	for (; n < count && !leaked && (count != LONG_MAX || seconds_now() < end); n++)
 		leaked = races_of[i].attempt();
 	finish(&change);
 	must_not(leaked, "%s changed by %s, %ld times", races_of[i].text, changer_names[by], n);
-	/* Where nothing passes nothing can leak. */
-	must_not(passed == 0, "none of them allowed (%ld are)", passed);
 }
 
 static void open_sockets(void)
@@ -476,8 +473,12 @@ int main(int argc, char **argv)
 			note("%s: these hooks do not look at it", races_of[i].text);
 			continue;
 		}
+		passed = 0;
 		for (enum changer by = THREAD; by < CHANGERS; by++)
 			race(i, by);
+		/* Where nothing passes nothing can leak. */
+		must_not(passed == 0, "%s never allowed (%ld times it is)", races_of[i].text,
+			 passed);
 	}
 	return done();
 }

@@ -104,3 +104,11 @@ hooked() {
 @test "threads that execute, end and are killed while others call hang nobody (stopped)" {
 	hooked e_hook_threads hooks hooks-stop
 }
+
+@test "a program in a leader's place is seen for what it is (made again)" {
+	hooked e_hook_takeover hooks
+}
+
+@test "a program in a leader's place is seen for what it is (stopped)" {
+	hooked e_hook_takeover hooks hooks-stop
+}

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What the attacks on hooks are up against: no path and no address with "forbidden" in it.
+-- What the attacks on hooks are up against: no path and no address with "forbidden" in it. "slow" takes
+-- a while to decide.
 
 extends "default"
 
@@ -8,6 +9,9 @@ local function bad(text)
 end
 
 local function path(call)
+	if call.path and call.path:find("slow", 1, true) then
+		for _ = 1, 400000 do end
+	end
 	if bad(call.path) or bad(call.new_path) then
 		return deny "EACCES"
 	end
