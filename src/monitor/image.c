@@ -32,13 +32,14 @@ static bool parse_interpreter(char head[HEAD_SIZE + 1], char path[CALL_PATH_MAX]
 }
 
 /* A descriptor for looking is made one for reading, if it is a file. The box's own /proc has no
- * place for the monitor, so it is the monitor's that is asked. */
+ * place for the monitor, so it is the monitor's that is asked. Who has a lease on the file is not
+ * waited for. */
 static int open_for_reading(const struct task *task, int path_fd)
 {
 	char name[64];
 
 	(void)snprintf(name, sizeof(name), "self/fd/%d", path_fd);
-	return sys_openat(task->proc_fd, name, O_RDONLY);
+	return sys_openat(task->proc_fd, name, O_RDONLY | O_NONBLOCK);
 }
 
 /* The file that path_fd is, or at the end of its chain of interpreters. Within the caller's root.
@@ -53,6 +54,8 @@ static int follow(const struct task *task, int take_path_fd, struct image *image
 		if (sys_fstat(path_fd, &st) < 0 || !S_ISREG(st.st_mode))
 			return -EACCES;
 		_own_(closep) int fd = open_for_reading(task, path_fd);
+		if (fd == -EAGAIN)
+			return -ETXTBSY;
 		/* Who may not read it may still run it; then it must be the program itself. */
 		ssize_t n = fd < 0 ? 0 : sys_read_full(fd, head, HEAD_SIZE);
 		head[n < 0 ? 0 : n] = '\0';
@@ -106,12 +109,12 @@ static int find(struct call *call, struct image *image)
 	return r;
 }
 
-void image_find(struct call *call, struct image *image)
+int image_find(struct call *call, struct image *image)
 {
 	*image = (struct image){0};
 	/* Where nothing is found the kernel says so itself; if it should find something, that was
 	 * not decided on. */
-	(void)find(call, image);
+	return find(call, image) == -ETXTBSY ? -ETXTBSY : 0;
 }
 
 bool image_runs(const struct task *task, const struct image *image)

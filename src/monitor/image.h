@@ -20,7 +20,8 @@ struct image {
 /* Is it execve or execveat, decided on what it says? */
 bool image_matters(const struct call *call);
 
-void image_find(struct call *call, struct image *image);
+/* -ETXTBSY: somebody has a lease on the file, and who looked into it would wait for him. */
+int image_find(struct call *call, struct image *image);
 
 /* The thread has executed something: is it this? */
 bool image_runs(const struct task *task, const struct image *image);

@@ -182,7 +182,7 @@ static void let_go(struct monitor *monitor, struct tracee *t)
 		r = tracee_set_registers(t, &registers);
 	}
 	if (r < 0) {
-		end_here(monitor, t, r == -EFAULT ? -EFAULT : -EPERM);
+		end_here(monitor, t, r == -EFAULT || r == -ETXTBSY ? r : -EPERM);
 		return;
 	}
 	t->state = TRACEE_CALLS;

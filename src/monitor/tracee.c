@@ -311,8 +311,7 @@ static int expect_image(struct tracee *t)
 	t->image = malloc(sizeof(*t->image));
 	if (t->image == NULL)
 		return -ENOMEM;
-	image_find(&t->call, t->image);
-	return 0;
+	return image_find(&t->call, t->image);
 }
 
 int tracee_place_arguments(struct stops *stops, struct tracee *t,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Idea: while the monitor decides a call of a process's leader, another thread executes a program and
- * becomes the leader, stopped for the monitor to see what it executed. What the monitor then says to
- * the leader whose call it has decided must not let the program run as if nothing had happened: with
- * a program that nobody has compared, and memory that nobody has looked at.
+ * Idea: while the monitor decides a call of a process's leader, another thread executes a program
+ * and becomes the leader, stopped for the monitor to see what it executed. What the monitor then
+ * says to the leader whose call it has decided must not let the program run as if nothing had
+ * happened: with a program that nobody has compared, and memory that nobody has looked at.
  */
 #include "hooked.h"
 
@@ -19,8 +19,8 @@ static char directory[PATH_MAX];
 static bool plant(void)
 {
 	size_t size = AREA_END - AREA_ADDRESS;
-	char *at = mmap(area, size, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | 0x100000, -1, 0);
+	char *at = mmap(area, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | 0x100000,
+			-1, 0);
 
 	if (at != area)
 		return false;

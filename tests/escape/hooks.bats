@@ -112,3 +112,15 @@ hooked() {
 @test "a program in a leader's place is seen for what it is (stopped)" {
 	hooked e_hook_takeover hooks hooks-stop
 }
+
+@test "nothing that a guest calls has the monitor wait (names)" {
+	hooked e_hook_block hooks-names
+}
+
+@test "nothing that a guest calls has the monitor wait (made again)" {
+	hooked e_hook_block hooks
+}
+
+@test "nothing that a guest calls has the monitor wait (stopped)" {
+	hooked e_hook_block hooks hooks-stop
+}
