@@ -243,11 +243,15 @@ static bool word_of(char key, bool lasting, enum stream_word *ret_word, const ch
 	return false;
 }
 
-static enum stream_word read_answer(const struct asker *asker, int fd, int signal_fd, bool lasting)
+/* Of the terminal; for who waits behind us; the end of the box. */
+static enum stream_word read_answer(const struct asker *asker, const int watched[3], bool lasting)
 {
 	enum stream_word word = WORD_DENY;
 	const char *name = "no";
-	struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = signal_fd, .events = POLLIN}};
+	int fd = watched[0];
+	struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
+			       {.fd = watched[1], .events = POLLIN},
+			       {.fd = watched[2], .events = POLLIN}};
 
 	for (;;) {
 		char key = '\0';
@@ -255,10 +259,11 @@ static enum stream_word read_answer(const struct asker *asker, int fd, int signa
 
 		if (r == -EINTR)
 			continue;
-		if (r <= 0 || fds[1].revents != 0) {
+		if (r <= 0 || fds[1].revents != 0 || fds[2].revents != 0) {
 			name = "no (the time is over)";
 			if (r > 0)
-				name = "no (a signal came)";
+				name = fds[2].revents != 0 ? "no (the box is over)"
+							   : "no (a signal came)";
 			break;
 		}
 		ssize_t n = SYS_RESULT(read(fd, &key, 1));
@@ -272,7 +277,7 @@ static enum stream_word read_answer(const struct asker *asker, int fd, int signa
 }
 
 static enum stream_word ask(const struct asker *asker, const struct question *question,
-			    bool lasting)
+			    bool lasting, int over_fd)
 {
 	_own_(closep) int fd = open_terminal();
 	_own_(closep) int signal_fd = watch_signals();
@@ -291,12 +296,12 @@ static enum stream_word ask(const struct asker *asker, const struct question *qu
 		return WORD_DENY;
 	enum stream_word word = WORD_DENY;
 	if (show(fd, question, lasting) == 0)
-		word = read_answer(asker, fd, signal_fd, lasting);
+		word = read_answer(asker, (const int[]){fd, signal_fd, over_fd}, lasting);
 	(void)tcsetattr(fd, TCSADRAIN, &saved); /* It may have hung up. */
 	return word;
 }
 
-struct stream_answer ask_person(void *arg, const char *text, size_t length)
+struct stream_answer ask_person(void *arg, const char *text, size_t length, int over_fd)
 {
 	struct asker *asker = arg;
 	struct question question;
@@ -306,7 +311,7 @@ struct stream_answer ask_person(void *arg, const char *text, size_t length)
 	const struct asked_before *before = find(asker, thing);
 	if (before != NULL)
 		return (struct stream_answer){.word = before->always ? WORD_ALWAYS : WORD_NEVER};
-	struct stream_answer answer = {.word = ask(asker, &question, thing != NULL)};
+	struct stream_answer answer = {.word = ask(asker, &question, thing != NULL, over_fd)};
 	if ((answer.word == WORD_ALWAYS || answer.word == WORD_NEVER) && asker->count < ASKED_MAX)
 		asker->before[asker->count++] = (struct asked_before){
 			.thing = TAKE(thing), .always = answer.word == WORD_ALWAYS};

@@ -36,6 +36,6 @@ int ask_begin(struct asker *asker, uint64_t wall_ms, struct cloche_err *err);
 void ask_done(struct asker *asker);
 
 /* For struct launch_options: arg is the asker. */
-struct stream_answer ask_person(void *arg, const char *question, size_t length);
+struct stream_answer ask_person(void *arg, const char *question, size_t length, int over_fd);
 
 #endif

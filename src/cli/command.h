@@ -90,7 +90,7 @@ extern char **process_argv;
 void print_error(const struct cloche_err *err);
 
 /* For launch_options.asked: a question at the terminal, see approve.c. */
-struct stream_answer approve(void *arg, const char *question, size_t length);
+struct stream_answer approve(void *arg, const char *question, size_t length, int over_fd);
 void print_usage(const struct command *command, FILE *to);
 
 #endif

@@ -41,13 +41,14 @@ static int run_box(struct cloche_box *box, char *const *argv, int report_fd, int
 }
 
 /* A question of --ask has lines of its own; a hook that holds a call asks in one. */
-static struct stream_answer ask_somebody(void *arg, const char *question, size_t length)
+static struct stream_answer ask_somebody(void *arg, const char *question, size_t length,
+					 int over_fd)
 {
 	const struct start_options *options = arg;
 
 	if (options->listener.asked != NULL && memchr(question, '\n', length) != NULL)
-		return options->listener.asked(options->listener.arg, question, length);
-	return approve(NULL, question, length);
+		return options->listener.asked(options->listener.arg, question, length, over_fd);
+	return approve(NULL, question, length, over_fd);
 }
 
 static int make_box(const struct parsed *parsed, const struct start_options *options,

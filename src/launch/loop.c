@@ -260,30 +260,43 @@ static void check_time(struct loop *loop)
 		check_disk(loop);
 }
 
-/* The limits hold while we are stopped, too: a guest that leads a terminal can have that by
- * stopping itself. A copy of this process looks after them meanwhile. */
-static void stop_self(struct loop *loop)
+/* The limits hold while we wait for somebody outside, too: a guest can have us stopped (it leads a
+ * terminal and stops itself) and somebody asked. A copy of this process looks after them meanwhile.
+ * 0: there are none; negative: no such copy. */
+static int begin_watch(struct loop *loop)
 {
 	bool watched = loop->launch->policy->limits.wall_ms > 0 || disk_is_limited(loop);
 	int watcher = watched ? sys_clone(0, NULL) : 0;
 
-	if (watcher < 0)
-		return;
-	if (watched && watcher == 0) {
-		(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
-		while (!loop->killed) {
-			(void)sys_poll(NULL, 0, timeout_ms(loop));
-			check_time(loop);
-		}
-		_exit((int)loop->launch->report.end);
+	if (!watched || watcher != 0)
+		return watcher;
+	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+	while (!loop->killed) {
+		(void)sys_poll(NULL, 0, timeout_ms(loop));
+		check_time(loop);
 	}
-	(void)sys_kill(getpid(), SIGSTOP);
+	_exit((int)loop->launch->report.end);
+}
+
+static void end_watch(struct loop *loop, int watcher)
+{
 	int status = 0;
+
 	if (watcher <= 0)
 		return;
 	(void)sys_kill(watcher, SIGKILL);
 	if (sys_wait4(watcher, &status, 0, NULL) == watcher && WIFEXITED(status))
 		kill_box(loop, (enum run_end)WEXITSTATUS(status)); /* It has done that already. */
+}
+
+static void stop_self(struct loop *loop)
+{
+	int watcher = begin_watch(loop);
+
+	if (watcher < 0)
+		return;
+	(void)sys_kill(getpid(), SIGSTOP);
+	end_watch(loop, watcher);
 }
 
 /* The child that held the user namespace is dead soon after the start. */
@@ -302,7 +315,11 @@ static void take_told(struct loop *loop)
 		bool raw = loop->terminal.raw;
 
 		terminal_restore(&loop->terminal);
-		told_answer(&loop->told);
+		int watcher = begin_watch(loop);
+		if (watcher < 0)
+			kill_box(loop, END_KILLED);
+		told_answer(&loop->told, loop->monitor_fd);
+		end_watch(loop, watcher);
 		if (raw)
 			terminal_raw(&loop->terminal);
 		if (loop->told.ended) {

@@ -111,7 +111,7 @@ void told_reply(const struct told *told, const struct stream_answer *answer)
 			send(told->fd, answer, sizeof(*answer), MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
-void told_answer(struct told *told)
+void told_answer(struct told *told, int over_fd)
 {
 	struct stream_frame frame;
 	struct stream_question question;
@@ -122,7 +122,7 @@ void told_answer(struct told *told)
 	if (frame.length >= sizeof(question) && told->options->asked != NULL)
 		answer = told->options->asked(told->options->asked_arg,
 					      told->bytes + sizeof(frame) + sizeof(question),
-					      frame.length - sizeof(question));
+					      frame.length - sizeof(question), over_fd);
 	if (answer.word == WORD_END) {
 		told->ended = true;
 		answer = (struct stream_answer){.word = WORD_DENY};

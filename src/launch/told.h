@@ -24,7 +24,7 @@ void told_read(struct told *told);
 
 /* There is a question that only the person at the terminal can answer. */
 bool told_has_question(const struct told *told);
-void told_answer(struct told *told);
+void told_answer(struct told *told, int over_fd);
 /* To the monitor, without waiting for it. */
 void told_reply(const struct told *told, const struct stream_answer *answer);
 

@@ -51,7 +51,7 @@ struct cloche_report {
 struct box_listener {
 	void (*told)(void *arg, enum stream_kind kind, const char *bytes, size_t length);
 	void *arg;
-	struct stream_answer (*asked)(void *arg, const char *question, size_t length);
+	struct stream_answer (*asked)(void *arg, const char *question, size_t length, int over_fd);
 	void *asked_arg;
 };
 

@@ -225,11 +225,12 @@ static void told_here(void *arg, enum stream_kind kind, const char *bytes, size_
 }
 
 /* In process the answer must be there when the program's function returns. */
-static struct stream_answer asked_here(void *arg, const char *question, size_t length)
+static struct stream_answer asked_here(void *arg, const char *question, size_t length, int over_fd)
 {
 	struct cloche_box *box = arg;
 	struct stream_answer answer = {0};
 
+	(void)over_fd; /* Who is asked here says so at once. */
 	box->answer = &answer;
 	if (box->options.asked != NULL)
 		box->options.asked(box, 0, question, length, box->options.arg);
