@@ -12,7 +12,6 @@
 #include "sys/sys.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,10 +21,6 @@
 #define LINES	    4
 #define CTRL_C	    '\x03'
 #define MESSAGE_MAX ((size_t)256 * 1024)
-
-/* The launcher's count of the box's time begins later than ours, by what a start takes. It is to
- * end the box before the program can do something with a no. */
-#define START_MS_MAX 500
 
 static const struct {
 	const char *word;
@@ -63,14 +58,14 @@ static int open_terminal(void)
 	return sys_openat(AT_FDCWD, "/dev/tty", O_RDWR | O_NOCTTY);
 }
 
-int ask_begin(struct asker *asker, uint64_t wall_ms, struct cloche_err *err)
+int ask_begin(struct asker *asker, struct cloche_err *err)
 {
 	_own_(closep) int fd = open_terminal();
 
 	if (fd < 0)
 		return err_set(err, fd, "--ask needs a terminal to ask at: /dev/tty: %s",
 			       errno_text(fd));
-	*asker = (struct asker){.wall_ms = wall_ms, .start_ms = sys_now_ms()};
+	*asker = (struct asker){0};
 	return 0;
 }
 
@@ -190,18 +185,6 @@ static int show(int fd, const struct question *question, bool lasting)
 	return r;
 }
 
-static int time_left_ms(const struct asker *asker)
-{
-	uint64_t spent = sys_now_ms() - asker->start_ms;
-
-	if (asker->wall_ms == 0)
-		return -1;
-	uint64_t end = asker->wall_ms + START_MS_MAX;
-	if (spent >= end)
-		return 0;
-	return end - spent > INT_MAX ? INT_MAX : (int)(end - spent);
-}
-
 /* Signals that are for whoever waits behind us: seen here, taken there. */
 static int watch_signals(void)
 {
@@ -244,7 +227,7 @@ static bool word_of(char key, bool lasting, enum stream_word *ret_word, const ch
 }
 
 /* Of the terminal; for who waits behind us; the end of the box. */
-static enum stream_word read_answer(const struct asker *asker, const int watched[3], bool lasting)
+static enum stream_word read_answer(const int watched[3], bool lasting)
 {
 	enum stream_word word = WORD_DENY;
 	const char *name = "no";
@@ -255,15 +238,14 @@ static enum stream_word read_answer(const struct asker *asker, const int watched
 
 	for (;;) {
 		char key = '\0';
-		int r = sys_poll(fds, ARRAY_LENGTH(fds), time_left_ms(asker));
+		int r = sys_poll(fds, ARRAY_LENGTH(fds), -1);
 
 		if (r == -EINTR)
 			continue;
-		if (r <= 0 || fds[1].revents != 0 || fds[2].revents != 0) {
-			name = "no (the time is over)";
-			if (r > 0)
-				name = fds[2].revents != 0 ? "no (the box is over)"
-							   : "no (a signal came)";
+		if (r < 0)
+			break;
+		if (fds[1].revents != 0 || fds[2].revents != 0) {
+			name = fds[2].revents != 0 ? "no (the box is over)" : "no (a signal came)";
 			break;
 		}
 		ssize_t n = SYS_RESULT(read(fd, &key, 1));
@@ -276,8 +258,7 @@ static enum stream_word read_answer(const struct asker *asker, const int watched
 	return word;
 }
 
-static enum stream_word ask(const struct asker *asker, const struct question *question,
-			    bool lasting, int over_fd)
+static enum stream_word ask(const struct question *question, bool lasting, int over_fd)
 {
 	_own_(closep) int fd = open_terminal();
 	_own_(closep) int signal_fd = watch_signals();
@@ -296,7 +277,7 @@ static enum stream_word ask(const struct asker *asker, const struct question *qu
 		return WORD_DENY;
 	enum stream_word word = WORD_DENY;
 	if (show(fd, question, lasting) == 0)
-		word = read_answer(asker, (const int[]){fd, signal_fd, over_fd}, lasting);
+		word = read_answer((const int[]){fd, signal_fd, over_fd}, lasting);
 	(void)tcsetattr(fd, TCSADRAIN, &saved); /* It may have hung up. */
 	return word;
 }
@@ -311,7 +292,7 @@ struct stream_answer ask_person(void *arg, const char *text, size_t length, int 
 	const struct asked_before *before = find(asker, thing);
 	if (before != NULL)
 		return (struct stream_answer){.word = before->always ? WORD_ALWAYS : WORD_NEVER};
-	struct stream_answer answer = {.word = ask(asker, &question, thing != NULL, over_fd)};
+	struct stream_answer answer = {.word = ask(&question, thing != NULL, over_fd)};
 	if ((answer.word == WORD_ALWAYS || answer.word == WORD_NEVER) && asker->count < ASKED_MAX)
 		asker->before[asker->count++] = (struct asked_before){
 			.thing = TAKE(thing), .always = answer.word == WORD_ALWAYS};

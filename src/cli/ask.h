@@ -24,15 +24,13 @@ struct asked_before {
 struct asker {
 	struct asked_before before[ASKED_MAX];
 	size_t count;
-	uint64_t wall_ms; /* the box's limit of time; 0: none */
-	uint64_t start_ms;
 };
 
 /* "exec,connect,write" as enum ask_about (hooks/hooks.h). */
 int ask_parse(const char *list, unsigned *ret_about, struct cloche_err *err);
 
 /* Is there somebody to ask? */
-int ask_begin(struct asker *asker, uint64_t wall_ms, struct cloche_err *err);
+int ask_begin(struct asker *asker, struct cloche_err *err);
 void ask_done(struct asker *asker);
 
 /* For struct launch_options: arg is the asker. */

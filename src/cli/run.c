@@ -41,7 +41,7 @@ static int set_ask(struct start_options *start, struct asker *asker, const struc
 		(void)fprintf(stderr, "cloche run: %s\n", err.text);
 		return EXIT_OURS;
 	}
-	if (ask_begin(asker, parsed->policy->limits.wall_ms, &err) < 0) {
+	if (ask_begin(asker, &err) < 0) {
 		print_error(&err);
 		return EXIT_OURS;
 	}

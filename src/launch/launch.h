@@ -55,8 +55,8 @@ struct launch_options {
 	 * a command), as it comes; without it logs go to standard error. Data from the box:
 	 * anything may be in it. */
 	void (*told)(void *arg, enum stream_kind kind, const char *bytes, size_t length);
-	/* A call is held: decides it. The terminal is the caller's own meanwhile. NULL: denied. When
-	 * over_fd becomes readable nobody waits for the answer any more. */
+	/* A call is held: decides it. The terminal is the caller's own meanwhile. NULL: denied.
+	 * When over_fd becomes readable nobody waits for the answer any more. */
 	struct stream_answer (*asked)(void *arg, const char *question, size_t length, int over_fd);
 	void *arg;	 /* of told */
 	void *asked_arg; /* of asked */

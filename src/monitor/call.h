@@ -142,7 +142,8 @@ void call_move(struct call *to, struct call *from);
 /* Bytes of ours that it takes. */
 size_t call_bytes(const struct call *call);
 
-/* It writes to a file, which takes what can be read of the data; a pipe or socket takes none of it. */
+/* It writes to a file, which takes what can be read of the data; a pipe or socket takes none of it.
+ */
 bool call_writes_file(const struct call *call);
 /* No memory of a process is there: the kernel does not even try. */
 bool call_is_beyond(const struct call *call, uint64_t address, uint64_t length);

@@ -148,7 +148,7 @@ assert t.wait() == 0'
 	typed '
 t = Terminal([CLOCHE, "run", "--wall", "1s", "--ask", "exec", "--", "sh", "-c", "/usr/bin/id -u"])
 t.expect(PROMPT)
-t.expect("the time is over")
+t.expect("the box is over")
 assert t.wait() == 124'
 }
 

@@ -429,6 +429,61 @@ static void use_it_here(const char *number)
 	use_stolen(fd);
 }
 
+/* A file whose name reads like the line about the area, where whoever reads with a short buffer
+ * begins anew. */
+static void name_it(void)
+{
+	char line[512] = "";
+	char path[PATH_MAX] = "";
+	size_t line_start = sizeof(void *) == 8 ? 73 : 49;
+	size_t used;
+	int fds[2];
+	int fd;
+
+	if (pipe(fds) < 0)
+		return;
+	if (fork() == 0) {
+		FILE *file;
+
+		decided();
+		file = fopen("/proc/self/maps", "r");
+		if (file != NULL && fgets(line, sizeof(line), file) != NULL)
+			(void)!write(fds[1], line, strlen(line));
+		_exit(0);
+	}
+	if (read(fds[0], line, sizeof(line) - 1) <= 0)
+		return;
+	wait(NULL);
+	/* "00010000-00400000 r--s 00000000 00:01 1234 " */
+	line[strcspn(line, "/")] = '\0';
+	for (size_t chunk = 128; chunk <= 4096; chunk *= 2) {
+		(void)snprintf(path, sizeof(path), "/tmp/%d", (int)chunk);
+		(void)mkdir(path, 0700);
+		used = strlen(path);
+		while (line_start + used < chunk - 1) {
+			size_t part = chunk - 1 - line_start - used;
+
+			path[used++] = '/';
+			part = part - 1 > 200 ? 200 : part - 1;
+			memset(path + used, 'd', part);
+			used += part;
+			path[used] = '\0';
+			if (line_start + used < chunk - 1 && mkdir(path, 0700) < 0)
+				note("%s", strerrorname_np(errno));
+		}
+		if (used + strlen(line) + 20 > sizeof(path))
+			break;
+		(void)snprintf(path + used, sizeof(path) - used, "%s x", line);
+		fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+		if (fd < 0)
+			continue;
+		(void)!write(fd, "x", 1);
+		(void)mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	}
+	(void)plant();
+	try();
+}
+
 static const struct {
 	void (*way)(void);
 	const char *text;
@@ -450,6 +505,7 @@ static const struct {
 	{attach_over_it, "shmat"},
 	{break_into_it, "brk"},
 	{write_it, "writing it"},
+	{name_it, "a file with its name"},
 	{steal_descriptor, "its descriptor"},
 };
 

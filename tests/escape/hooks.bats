@@ -124,3 +124,11 @@ hooked() {
 @test "nothing that a guest calls has the monitor wait (stopped)" {
 	hooked e_hook_block hooks hooks-stop
 }
+
+@test "every way to make a decided call is decided (made again)" {
+	hooked e_hook_doors hooks
+}
+
+@test "every way to make a decided call is decided (stopped)" {
+	hooked e_hook_doors hooks hooks-stop
+}
