@@ -80,7 +80,7 @@ struct call_info {
 	const struct call_args *i386_args;     /* where i386 passes them otherwise; else NULL */
 	const struct call_rule *rules;
 	uint8_t rule_count;
-	bool hot;	 /* goes first in the filter */
+	bool hot;	 /* often called: must be decided without the filter, see guard/filter.c */
 	const char *why; /* "" where nothing needs saying */
 };
 

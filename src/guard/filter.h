@@ -3,7 +3,7 @@
  * The guard: the plan compiled into one seccomp filter for both ABIs. Default deny: a number that
  * is not in the plan, an architecture that is not known and the whole of x32 get ENOSYS.
  *
- * Shape of the program: architecture; the hot calls one by one; a binary search over the numbers,
+ * Shape of the program: architecture; a binary search over the numbers,
  * neighbours with equal answers merged; below it, for calls with rules, the tests of each rule on
  * the low 32 bits of the arguments. Jumps go forward only, so a subtree is complete before its
  * neighbour begins.

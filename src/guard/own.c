@@ -4,11 +4,26 @@
 #include "base/own.h"
 #include "sys/sys.h"
 
+#include <assert.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
-#define FRAME 12 /* instructions besides the comparisons */
+#define FRAME	       16 /* instructions besides the searches */
+#define LEAF_CALLS_MAX 8  /* searched one after the other */
+
+struct writer {
+	struct sock_filter code[ABI_COUNT * OWN_CALLS_MAX * 2 + FRAME];
+	uint16_t length;
+};
+
+static void emit(struct writer *w, uint16_t code, uint8_t jt, uint8_t jf, uint32_t k)
+{
+	assert(w->length < ARRAY_LENGTH(w->code));
+	w->code[w->length++] = (struct sock_filter){.code = code, .jt = jt, .jf = jf, .k = k};
+}
 
 int own_calls_add(struct own_calls *calls, enum abi abi, const int *numbers, size_t count)
 {
@@ -19,41 +34,59 @@ int own_calls_add(struct own_calls *calls, enum abi abi, const int *numbers, siz
 	return 0;
 }
 
-/* Comparisons, then the end of who is not in them, then the way out. */
-static uint16_t add_list(struct sock_filter *code, const struct own_calls *calls, enum abi abi)
+/* When a filter is installed, the kernel walks through it with every number there is: a list of
+ * sixty comparisons costs as much as the start of a process. So it is divided. */
+static void emit_search(struct writer *w, const uint16_t *numbers, size_t count)
 {
-	size_t count = calls->count[abi];
-	uint16_t n = 0;
+	if (count <= LEAF_CALLS_MAX) {
+		for (size_t i = 0; i < count; i++)
+			emit(w, BPF_JMP | BPF_JEQ | BPF_K, (uint8_t)(count - i), 0, numbers[i]);
+		emit(w, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS);
+		emit(w, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW);
+		return;
+	}
+	size_t half = count / 2;
+	uint16_t jump = w->length;
 
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-						 offsetof(struct seccomp_data, nr));
-	for (size_t i = 0; i < count; i++)
-		code[n++] = (struct sock_filter)BPF_JUMP(
-			BPF_JMP | BPF_JEQ | BPF_K, calls->numbers[abi][i], (uint8_t)(count - i), 0);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	return n;
+	emit(w, BPF_JMP | BPF_JGE | BPF_K, 0, 0, numbers[half]);
+	emit_search(w, numbers, half);
+	assert(w->length - jump - 1 <= UINT8_MAX);
+	w->code[jump].jt = (uint8_t)(w->length - jump - 1);
+	emit_search(w, numbers + half, count - half);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const uint16_t *)a - *(const uint16_t *)b;
+}
+
+static void emit_abi(struct writer *w, const struct own_calls *calls, enum abi abi)
+{
+	uint16_t sorted[OWN_CALLS_MAX];
+	size_t count = calls->count[abi];
+
+	memcpy(sorted, calls->numbers[abi], count * sizeof(*sorted));
+	qsort(sorted, count, sizeof(*sorted), by_number);
+	emit(w, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr));
+	emit_search(w, sorted, count);
 }
 
 int own_filter_install(const struct own_calls *calls)
 {
-	struct sock_filter code[ABI_COUNT * OWN_CALLS_MAX + FRAME];
-	uint16_t n = 0;
+	struct writer w = {.length = 0};
 
 #if defined(__SANITIZE_ADDRESS__)
 	return 0; /* The sanitizer's own calls are not on any list; never in what is shipped. */
 #endif
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-						 offsetof(struct seccomp_data, arch));
-	code[n++] =
-		(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 0, 1);
-	uint16_t jump = n;
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0);
-	code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_I386, 1, 0);
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	n = (uint16_t)(n + add_list(code + n, calls, ABI_I386));
-	code[jump].k = (uint32_t)(n - jump - 1);
-	n = (uint16_t)(n + add_list(code + n, calls, ABI_X86_64));
-	struct sock_fprog program = {.len = n, .filter = code};
+	emit(&w, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch));
+	emit(&w, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, AUDIT_ARCH_X86_64);
+	uint16_t jump = w.length;
+	emit(&w, BPF_JMP | BPF_JA, 0, 0, 0);
+	emit(&w, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, AUDIT_ARCH_I386);
+	emit(&w, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_KILL_PROCESS);
+	emit_abi(&w, calls, ABI_I386);
+	w.code[jump].k = (uint32_t)(w.length - jump - 1);
+	emit_abi(&w, calls, ABI_X86_64);
+	struct sock_fprog program = {.len = w.length, .filter = w.code};
 	return sys_seccomp(SECCOMP_SET_MODE_FILTER, 0, &program);
 }

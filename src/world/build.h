@@ -35,15 +35,15 @@ struct built_world {
 int world_build(const struct build_options *options, struct built_world *ret_world,
 		bool *ret_needs_storage, struct cloche_err *err);
 
-/* The box's own /proc, mounted by a process of its PID namespace; entries that tell about the
- * host or change it are covered. */
-int world_mount_proc(int root_fd, struct cloche_err *err);
+/* Mounts the box's own /proc, which a process of its PID namespace has made (below); entries that
+ * tell about the host or change it are covered. */
+int world_mount_proc(int root_fd, int proc_fd, struct cloche_err *err);
 
 /* A proc of the calling process's PID namespace that is mounted nowhere. */
 int world_detached_proc(struct cloche_err *err);
 
 /* Makes root_fd the root of the mount namespace and lets go of the host's. Call after
- * world_mount_proc: a user namespace may mount a proc only while it sees one. */
+ * the box's proc was made: a user namespace may mount a proc only while it sees one. */
 int world_enter(int root_fd, struct cloche_err *err);
 
 /* A directory name for a guest path: kept by all later versions, boxes on disk use it. */

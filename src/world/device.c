@@ -206,12 +206,19 @@ static int mask_proc(int root_fd)
 	const struct mount_attr frozen = {.attr_set = MOUNT_ATTR_RDONLY};
 	int r = 0;
 
+	const char *source = "dev/null";
+
 	for (size_t i = 0; i < ARRAY_LENGTH(files) && r == 0; i++) {
 		_own_(closep) int null_fd =
-			sys_open_tree(root_fd, "dev/null", OPEN_TREE_CLONE | AT_SYMLINK_NOFOLLOW);
-		r = null_fd < 0 ? null_fd : sys_mount_setattr(null_fd, 0, &frozen);
+			sys_open_tree(root_fd, source, OPEN_TREE_CLONE | AT_SYMLINK_NOFOLLOW);
+		r = null_fd < 0 ? null_fd : 0;
+		if (r == 0 && source != files[0])
+			r = sys_mount_setattr(null_fd, 0, &frozen);
 		if (r == 0)
 			r = attach_at(root_fd, files[i], null_fd);
+		/* A copy of the first mask is one: every kernel that has /proc has these. */
+		if (r == 0 && i == 0)
+			source = files[0];
 		if (r == -ENOENT)
 			r = 0; /* Not every kernel has each. */
 	}
@@ -224,13 +231,10 @@ static int mask_proc(int root_fd)
 	return r < 0 ? r : attach_at(root_fd, "proc/sys", sys_fd);
 }
 
-int world_mount_proc(int root_fd, struct cloche_err *err)
+int world_mount_proc(int root_fd, int proc_fd, struct cloche_err *err)
 {
-	_own_(closep) int fd = new_proc(err);
+	int r = attach_at(root_fd, "proc", proc_fd);
 
-	if (fd < 0)
-		return fd;
-	int r = attach_at(root_fd, "proc", fd);
 	if (r == 0)
 		r = mask_proc(root_fd);
 	return r < 0 ? err_set(err, r, "cannot mount the box's /proc: %s", errno_text(r)) : 0;

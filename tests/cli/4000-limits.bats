@@ -199,7 +199,8 @@ print(used.children_user + used.children_system)'
 	mkdir "$group"
 	chown cloche-test "$group" "$group"/cgroup.{procs,subtree_control,threads}
 	run --separate-stderr sh -c 'echo $$ >"$1/cgroup.procs" && cd / && shift && exec "$@"' - "$group" \
-		setpriv --reuid cloche-test --regid cloche-test --init-groups -- env HOME=/nonexistent \
+		setpriv --reuid cloche-test --regid cloche-test --init-groups -- env -i PATH="$PATH" \
+		HOME="$(getent passwd cloche-test | cut -d: -f6)" \
 		"$CLOCHE" run --memory 64M --tasks 5 --cpu 0.5 -- echo ran </dev/null
 	find "$group" -depth -type d -exec rmdir {} +
 	succeeds
