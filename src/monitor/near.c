@@ -59,31 +59,50 @@ void near_begin(struct near *near, const struct plan *plan, pid_t guest)
 	stay(near);
 }
 
+static void release(struct near *near)
+{
+	if (near->guest != 0)
+		(void)set_affinity(near->guest, &near->guests); /* It is gone: fine. */
+	near->guest = 0;
+}
+
 void near_end(struct near *near)
 {
+	release(near);
 	if (near->on)
 		(void)set_affinity(0, &near->own); /* It stays where it may be. */
 	near->on = false;
 }
 
-bool near_hold(struct near *near, pid_t tid)
+static void hold(struct near *near, pid_t tid)
 {
 	cpu_set_t here;
 
-	near->free = false;
-	if (!near->on || near->busy > 0 || near->telling > 0 || near->cpu < 0)
-		return false;
-	near->free = near->holds == 0;
-	if (near->free)
-		return false;
-	near->holds--;
-	near->held = true;
+	if (near->guest == tid)
+		return;
+	release(near);
 	CPU_ZERO(&here);
 	CPU_SET((size_t)near->cpu, &here);
 	int r = set_affinity(tid, &here);
-	if (r == -EPERM)
+	if (r == 0)
+		near->guest = tid;
+	else if (r == -EPERM)
 		near_end(near); /* Another user's, and we may not. */
-	return r == 0;
+}
+
+void near_resume(struct near *near, pid_t tid)
+{
+	bool may_hold = near->on && near->busy == 0 && near->telling == 0 && near->cpu >= 0;
+
+	near->free = may_hold && near->holds == 0;
+	if (!may_hold || near->free) {
+		near->yields = false;
+		release(near);
+		return;
+	}
+	near->holds--;
+	hold(near, tid);
+	near->yields = near->guest == tid;
 }
 
 /* Calls that read whatever a descriptor leads to. */
@@ -113,25 +132,32 @@ bool near_tells(const struct near *near, const struct call *call)
 	       strncmp(path, "/proc/", 6) == 0;
 }
 
-void near_release(struct near *near, pid_t tid)
-{
-	(void)set_affinity(tid, &near->guests); /* It is gone: fine. */
-}
-
 void near_born(struct near *near, pid_t tid)
 {
 	if (near->on)
-		near_release(near, tid);
+		(void)set_affinity(tid, &near->guests);
+}
+
+void near_gone(struct near *near, pid_t tid)
+{
+	if (near->guest == tid)
+		near->guest = 0;
+}
+
+void near_renamed(struct near *near, pid_t former, pid_t tid)
+{
+	if (near->guest == former)
+		near->guest = tid;
 }
 
 bool near_yield(struct near *near)
 {
-	bool held = near->held;
+	bool yields = near->yields;
 
-	near->held = false;
-	if (held)
+	near->yields = false;
+	if (yields)
 		(void)sched_yield();
-	return held;
+	return yields;
 }
 
 void near_sleep(struct near *near)
@@ -141,6 +167,7 @@ void near_sleep(struct near *near)
 	near->slept_ns = now_ns();
 	if (near->slept_ns < near->choose_ns)
 		return;
+	release(near);
 	near->cpu = -1;
 	(void)set_affinity(0, &near->own); /* Where the next stop wakes us we stay. */
 }
@@ -157,4 +184,10 @@ void near_wake(struct near *near)
 	if (slept_ns > HERE_NS && slept_ns < SOON_NS)
 		near->holds = HOLDS;
 	near->free = false;
+}
+
+void near_check(struct near *near)
+{
+	if (near->guest != 0 && now_ns() - near->slept_ns >= NEAR_LONGEST_MS * 1000000ULL)
+		release(near);
 }

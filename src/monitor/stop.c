@@ -129,11 +129,9 @@ static void resume_near(struct stops *stops, struct tracee *t, unsigned request)
 	bool runs = t->state == TRACEE_RUNS;
 
 	set_counted(&t->tells, &near->telling, !runs && near_tells(near, &t->call));
-	bool held = near_hold(near, t->tid);
+	near_resume(near, t->tid);
 	set_counted(&t->busy, &near->busy, runs);
 	tracee_resume(t, request, 0);
-	if (held)
-		near_release(near, t->tid);
 }
 
 /* ---- a call comes in ---- */
@@ -366,6 +364,7 @@ static void at_exec(struct monitor *monitor, struct tracee *t)
 	/* A thread that led no group has the leader's id now; the others are gone. */
 	if (tracee_message(t, &former) == 0 && (pid_t)former != t->tid) {
 		tell_succeeded(monitor, t->tid, (pid_t)former);
+		near_renamed(&monitor->stops->near, (pid_t)former, t->tid);
 		t = tracee_succeed(monitor->stops, t, (pid_t)former);
 	}
 	space_new(t);
@@ -458,6 +457,7 @@ static void dispatch(struct monitor *monitor, pid_t tid, int status)
 	if (!WIFSTOPPED(status)) {
 		if (t != NULL) {
 			tell_ended(monitor, tid, status);
+			near_gone(&monitor->stops->near, tid);
 			if (t->seen && t->space == NULL)
 				monitor->stops->waiting--;
 			tracee_remove(monitor->stops, t);
@@ -500,7 +500,9 @@ int stop_timeout_ms(const struct monitor *monitor)
 		return -1;
 	if (monitor->stops->more)
 		return 0;
-	return monitor->stops->waiting > 0 ? ORPHAN_MS : -1;
+	if (monitor->stops->waiting > 0)
+		return ORPHAN_MS;
+	return monitor->stops->near.guest != 0 ? NEAR_LONGEST_MS : -1;
 }
 
 void stop_check(struct monitor *monitor)
@@ -510,6 +512,7 @@ void stop_check(struct monitor *monitor)
 
 	if (stops->more)
 		stop_serve(monitor);
+	near_check(&stops->near);
 	for (size_t i = 0; stops->waiting > 0 && i < TRACEE_BUCKETS; i++) {
 		for (struct tracee *t = stops->buckets[i]; t != NULL; t = t->next) {
 			if (!t->seen || t->space != NULL || now - t->seen_ms < ORPHAN_MS)

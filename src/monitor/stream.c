@@ -11,7 +11,7 @@
 
 int stream_init(struct stream *stream, int fd)
 {
-	*stream = (struct stream){.fd = fd};
+	*stream = (struct stream){.fd = fd, .output = SIZE_MAX};
 	if (fd < 0)
 		return 0;
 	stream->bytes = malloc(BUFFER_SIZE);
@@ -30,6 +30,24 @@ void stream_flush(struct stream *stream)
 	if (stream->used > 0)
 		(void)sys_write_all(stream->fd, stream->bytes, stream->used);
 	stream->used = 0;
+	stream->output = SIZE_MAX;
+}
+
+/* Output is bytes, so what comes next is the same frame: a write of the launcher's, not many. */
+static bool add_to_output(struct stream *stream, const void *bytes, size_t length)
+{
+	struct stream_frame frame;
+
+	if (stream->output == SIZE_MAX || length > BUFFER_SIZE - stream->used)
+		return false;
+	memcpy(&frame, stream->bytes + stream->output, sizeof(frame));
+	if (length > STREAM_LENGTH_MAX - frame.length)
+		return false;
+	frame.length += (uint32_t)length;
+	memcpy(stream->bytes + stream->output, &frame, sizeof(frame));
+	memcpy(stream->bytes + stream->used, bytes, length);
+	stream->used += length;
+	return true;
 }
 
 void stream_say_two(struct stream *stream, enum stream_kind kind, const void *head,
@@ -40,11 +58,14 @@ void stream_say_two(struct stream *stream, enum stream_kind kind, const void *he
 	assert(head_length <= STREAM_LENGTH_MAX);
 	if (stream->bytes == NULL)
 		return;
+	if (kind == STREAM_OUTPUT && head_length == 0 && add_to_output(stream, bytes, length))
+		return;
 	if (length > STREAM_LENGTH_MAX - head_length)
 		length = STREAM_LENGTH_MAX - head_length;
 	frame.length = (uint32_t)(head_length + length);
 	if (sizeof(frame) + frame.length > BUFFER_SIZE - stream->used)
 		stream_flush(stream);
+	stream->output = kind == STREAM_OUTPUT ? stream->used : SIZE_MAX;
 	memcpy(stream->bytes + stream->used, &frame, sizeof(frame));
 	stream->used += sizeof(frame);
 	memcpy(stream->bytes + stream->used, head, head_length);

@@ -43,6 +43,7 @@ struct stream {
 	int fd;	     /* borrowed; -1: nobody listens */
 	char *bytes; /* owned */
 	size_t used;
+	size_t output; /* where the frame of output begins that is the last; SIZE_MAX: another is */
 };
 
 int stream_init(struct stream *stream, int fd);
