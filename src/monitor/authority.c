@@ -76,7 +76,8 @@ static int parse_authority(const char *status, struct authority *a)
 }
 
 static struct known known[KNOWN_MAX];
-static bool remembers; /* somebody tells of changes */
+static bool remembers;	 /* somebody tells of changes */
+static bool roots_differ; /* somebody has another root than the box's, or is about to */
 
 static struct known *slot_of(pid_t tid)
 {
@@ -101,6 +102,12 @@ void task_remember_authority(void)
 	remembers = true;
 }
 
+/* Once is enough: who shares the root with whom is not for us to know. */
+void task_changes_root(void)
+{
+	roots_differ = true;
+}
+
 static int learn(const struct task *task, struct known *who)
 {
 	char path[32];
@@ -109,8 +116,7 @@ static int learn(const struct task *task, struct known *who)
 	forget(who);
 	(void)snprintf(path, sizeof(path), "%d", task->tid);
 	_own_(closep) int dir_fd = sys_openat(task->proc_fd, path, O_PATH | O_DIRECTORY);
-	if (dir_fd < 0 || sys_read_file(dir_fd, "status", status, sizeof(status)) < 0 ||
-	    !task_valid(task))
+	if (dir_fd < 0 || sys_read_file(dir_fd, "status", status, sizeof(status)) < 0)
 		return -ESRCH;
 	struct authority authority = {0};
 	int r = parse_authority(status, &authority);
@@ -124,21 +130,17 @@ static int learn(const struct task *task, struct known *who)
 	return 0;
 }
 
-/* Its root directory; and who it is, in *ret_who, until the next of these. */
-static int look_up(const struct task *task, struct known **ret_who)
+/* Good until the next of these. NULL: it is gone. */
+static const struct known *look_up(const struct task *task)
 {
 	struct known *who = slot_of(task->tid);
+	struct stat st;
 
-	*ret_who = who;
-	if (remembers && who->tid == task->tid && who->alone) {
-		int root_fd = sys_openat(who->dir_fd, "root", O_PATH | O_DIRECTORY);
-
-		/* Another thread of that id: this one's directory is empty. */
-		if (root_fd >= 0)
-			return root_fd;
-	}
-	int r = learn(task, who);
-	return r < 0 ? r : sys_openat(who->dir_fd, "root", O_PATH | O_DIRECTORY);
+	/* Another thread of that id: this one's directory is empty. */
+	if (remembers && who->tid == task->tid && who->alone &&
+	    sys_fstatat(who->dir_fd, "status", &st, 0) == 0)
+		return who;
+	return learn(task, who) < 0 ? NULL : who;
 }
 
 /* ---- who this process is ---- */
@@ -155,13 +157,18 @@ static uint64_t own_permitted(void)
 
 /* Looked up once it is settled: nothing of this process adds or drops any after that. */
 static uint64_t permitted;
+static uid_t own_uid;
+static gid_t own_gid;
 
 static int set_effective(uint64_t effective)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 
-	if (permitted == 0)
+	if (permitted == 0) {
 		permitted = own_permitted();
+		own_uid = geteuid();
+		own_gid = getegid();
+	}
 	struct __user_cap_data_struct data[2] = {
 		{.effective = (uint32_t)(effective & permitted), .permitted = (uint32_t)permitted},
 		{.effective = (uint32_t)((effective & permitted) >> 32),
@@ -201,7 +208,7 @@ static int take_ids(const struct authority *a, struct task_entry *entry)
 {
 	int r = take_groups(a);
 
-	entry->changed_ids = a->fsuid != geteuid() || a->fsgid != getegid();
+	entry->changed_ids = a->fsuid != own_uid || a->fsgid != own_gid;
 	if (r == 0 && entry->changed_ids)
 		r = set_ids(a->fsuid, a->fsgid);
 	return r < 0 ? r : set_effective(a->capabilities);
@@ -253,50 +260,82 @@ static int enter_root(int root_fd, struct task_entry *entry)
 	return r;
 }
 
-static int enter_directory(const struct task *task, struct task_entry *entry)
+static int open_directory(const struct task *task, const char *name)
 {
 	char path[64];
 
-	(void)snprintf(path, sizeof(path), "%d/cwd", task->tid);
-	_own_(closep) int cwd_fd = sys_openat(task->proc_fd, path, O_PATH | O_DIRECTORY);
-	if (cwd_fd < 0 || !task_valid(task))
-		return -ESRCH;
-	entry->changed_directory = true;
-	return sys_fchdir(cwd_fd);
+	(void)snprintf(path, sizeof(path), "%d/%s", task->tid, name);
+	return sys_openat(task->proc_fd, path, O_PATH | O_DIRECTORY);
 }
 
-static int enter_umask(const struct task *task, struct task_entry *entry)
+static int read_umask(const struct task *task, mode_t *ret_mask)
 {
 	char status[8192];
-	const char *field;
+	const char *field = NULL;
 
-	if (task_read_status(task, status, sizeof(status)) < 0 ||
-	    (field = task_status_field(status, "\nUmask:")) == NULL || !task_valid(task))
+	if (task_read_status(task, status, sizeof(status)) >= 0)
+		field = task_status_field(status, "\nUmask:");
+	if (field == NULL)
 		return -ESRCH;
-	(void)umask((mode_t)strtoul(field, NULL, 8));
-	entry->changed_umask = true;
+	*ret_mask = (mode_t)strtoul(field, NULL, 8);
 	return 0;
+}
+
+/* What a call of the thread needs of it, looked up with our own rights. */
+struct surroundings {
+	const struct known *who; /* NULL: all of the box are the same */
+	int root_fd;		 /* owned; -1: the box's */
+	int cwd_fd;		 /* owned; -1: not needed */
+	mode_t mask;
+};
+
+static int look_around(const struct task *task, unsigned needs, struct surroundings *around)
+{
+	int r = 0;
+
+	if (!constant_authority) {
+		around->who = look_up(task);
+		if (around->who == NULL)
+			return -ESRCH;
+		if (roots_differ) {
+			around->root_fd = open_directory(task, "root");
+			if (around->root_fd < 0)
+				return -ESRCH;
+		}
+	}
+	/* The base of a path may matter where another root leads away from it. */
+	if ((needs & NEEDS_DIRECTORY) != 0 || around->root_fd >= 0) {
+		around->cwd_fd = open_directory(task, "cwd");
+		if (around->cwd_fd < 0)
+			return -ESRCH;
+	}
+	if ((needs & NEEDS_UMASK) != 0)
+		r = read_umask(task, &around->mask);
+	/* All of that, and what was read of it before, was this thread's. */
+	return r < 0 || !task_valid(task) ? -ESRCH : 0;
 }
 
 int task_enter(const struct task *task, unsigned needs, struct task_entry *entry)
 {
-	struct known *who = NULL;
-	_own_(closep) int root_fd = -1;
-	int r = 0;
+	struct surroundings around = {.root_fd = -1, .cwd_fd = -1};
 
 	*entry = (struct task_entry){.root_fd = -1};
-	if (!constant_authority) {
-		root_fd = look_up(task, &who);
-		r = root_fd < 0 || !task_valid(task) ? -ESRCH : enter_root(root_fd, entry);
+	int r = look_around(task, needs, &around);
+	if (r == 0 && around.root_fd >= 0)
+		r = enter_root(around.root_fd, entry);
+	if (r == 0 && around.cwd_fd >= 0) {
+		entry->changed_directory = true;
+		r = sys_fchdir(around.cwd_fd);
 	}
-	/* Its directory is looked up with our rights and entered by descriptor. */
-	if (r == 0 && ((needs & NEEDS_DIRECTORY) != 0 || entry->changed_root))
-		r = enter_directory(task, entry);
-	if (r == 0 && (needs & NEEDS_UMASK) != 0)
-		r = enter_umask(task, entry);
+	if (r == 0 && (needs & NEEDS_UMASK) != 0) {
+		(void)umask(around.mask);
+		entry->changed_umask = true;
+	}
 	entry->changed_capabilities = r == 0;
 	if (r == 0)
-		r = who == NULL ? set_effective(0) : take_ids(&who->authority, entry);
+		r = around.who == NULL ? set_effective(0) : take_ids(&around.who->authority, entry);
+	close_fd(&around.root_fd);
+	close_fd(&around.cwd_fd);
 	if (r < 0)
 		task_leave(entry);
 	return r;
@@ -310,7 +349,7 @@ void task_leave(struct task_entry *entry)
 		failed |= set_effective(UINT64_MAX) < 0;
 	/* Another fsuid takes some capabilities along. */
 	if (entry->changed_ids)
-		failed |= set_ids(geteuid(), getegid()) < 0 || set_effective(UINT64_MAX) < 0;
+		failed |= set_ids(own_uid, own_gid) < 0 || set_effective(UINT64_MAX) < 0;
 	if (entry->changed_root)
 		failed |= sys_fchdir(entry->root_fd) < 0 || sys_chroot(".") < 0;
 	if (entry->changed_directory)

@@ -87,7 +87,8 @@ static int copy_path(struct job *job, unsigned index)
 
 	if (error < 0 || path == NULL)
 		return error;
-	if (path[0] != '/')
+	bool based = index > 0 && job->call->shape.roles[index - 1] == ROLE_dirfd;
+	if (path[0] != '/' && !based)
 		job->needs |= NEEDS_DIRECTORY;
 	int r = self_rename(&job->call->task, path, own, sizeof(own));
 	if (r <= 0)
@@ -315,7 +316,7 @@ static int64_t make_for_caller(struct job *job)
 
 	if (creates(job))
 		job->needs |= NEEDS_UMASK;
-	if (!task_valid(&job->call->task) || task_enter(&job->call->task, job->needs, &entry) < 0)
+	if (task_enter(&job->call->task, job->needs, &entry) < 0)
 		return -ESRCH;
 	int64_t result = opens(job->call->sc) ? make_open(job, &flags) : make(job);
 	if (result == -ENOENT && leads_to_self(job))

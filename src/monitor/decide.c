@@ -169,6 +169,8 @@ struct verdict monitor_decide(struct monitor *monitor, struct call *call)
 {
 	if (call->info != NULL && monitor->plan->entries[call->sc].authority)
 		task_forget_authority();
+	if (call->info != NULL && call->sc == SC_chroot)
+		task_changes_root();
 	struct verdict verdict = by_policy(monitor, call);
 
 	if (call->info == NULL)

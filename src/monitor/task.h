@@ -58,6 +58,9 @@ const char *task_status_field(const char *status, const char *name);
  * one is about to change who it is. */
 void task_remember_authority(void);
 void task_forget_authority(void);
+/* Somebody is about to have another root than the box's; called before the call is made. Where it
+ * never is, nobody is asked for its root. */
+void task_changes_root(void);
 
 /* From here to task_leave this thread of ours has the guest's root, current directory, ids, groups
  * and capabilities. A failure of task_enter leaves nothing behind; a failure to come back ends the

@@ -224,7 +224,7 @@ static void watch_authority(struct plan *plan)
 		SC_setresgid,  SC_setfsuid,   SC_setfsgid,    SC_setgroups,   SC_setuid32,
 		SC_setgid32,   SC_setreuid32, SC_setregid32,  SC_setresuid32, SC_setresgid32,
 		SC_setfsuid32, SC_setfsgid32, SC_setgroups32, SC_capset,      SC_execve,
-		SC_execveat,
+		SC_execveat,   SC_chroot,
 	};
 
 	for (size_t i = 0; i < ARRAY_LENGTH(changers); i++)
