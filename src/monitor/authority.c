@@ -4,10 +4,10 @@
  * longer to read than most calls to make, so it is remembered for those that act often. What a
  * thread can do to change it (set-id calls, capset, execve) comes before the monitor where that is
  * so, see plan_entry.authority, and all memory is gone before the call is made. A thread's id is
- * used again when it is gone; its directory in /proc, which is kept open, is not: except by a
- * thread of the same process that executes a program and takes its leader's place, with its own
- * authority. So only threads that are alone are remembered; whoever of several differs from the
- * others has made such a call when there were several.
+ * used again when it is gone; a pidfd, which is kept, stays the old one's: except for a thread of
+ * the same process that executes a program and takes its leader's place, with its own authority. So
+ * only threads that are alone are remembered; whoever of several differs from the others has made
+ * such a call when there were several.
  */
 #include "base/own.h"
 #include "monitor/task.h"
@@ -29,7 +29,7 @@ struct authority {
 
 struct known {
 	pid_t tid;  /* 0: nobody */
-	int dir_fd; /* owned: its directory in /proc */
+	int pid_fd; /* owned */
 	bool alone; /* the only thread of its process */
 	struct authority authority;
 };
@@ -76,7 +76,7 @@ static int parse_authority(const char *status, struct authority *a)
 }
 
 static struct known known[KNOWN_MAX];
-static bool remembers;	 /* somebody tells of changes */
+static bool remembers;	  /* somebody tells of changes */
 static bool roots_differ; /* somebody has another root than the box's, or is about to */
 
 static struct known *slot_of(pid_t tid)
@@ -87,8 +87,8 @@ static struct known *slot_of(pid_t tid)
 static void forget(struct known *who)
 {
 	if (who->tid != 0)
-		close_fd(&who->dir_fd);
-	*who = (struct known){.dir_fd = -1};
+		close_fd(&who->pid_fd);
+	*who = (struct known){.pid_fd = -1};
 }
 
 void task_forget_authority(void)
@@ -110,13 +110,11 @@ void task_changes_root(void)
 
 static int learn(const struct task *task, struct known *who)
 {
-	char path[32];
 	char status[8192];
 
 	forget(who);
-	(void)snprintf(path, sizeof(path), "%d", task->tid);
-	_own_(closep) int dir_fd = sys_openat(task->proc_fd, path, O_PATH | O_DIRECTORY);
-	if (dir_fd < 0 || sys_read_file(dir_fd, "status", status, sizeof(status)) < 0)
+	_own_(closep) int pid_fd = task_open_pid(task);
+	if (pid_fd < 0 || task_read_status(task, status, sizeof(status)) < 0)
 		return -ESRCH;
 	struct authority authority = {0};
 	int r = parse_authority(status, &authority);
@@ -124,23 +122,40 @@ static int learn(const struct task *task, struct known *who)
 		return r;
 	const char *threads = task_status_field(status, "\nThreads:");
 	*who = (struct known){.tid = task->tid,
-			      .dir_fd = TAKE_FD(&dir_fd),
+			      .pid_fd = TAKE_FD(&pid_fd),
 			      .alone = threads != NULL && strtoul(threads, NULL, 10) == 1,
 			      .authority = authority};
 	return 0;
 }
 
+static struct known *remembered(const struct task *task)
+{
+	struct known *who = slot_of(task->tid);
+
+	return remembers && who->tid == task->tid && who->alone ? who : NULL;
+}
+
 /* Good until the next of these. NULL: it is gone. */
 static const struct known *look_up(const struct task *task)
 {
-	struct known *who = slot_of(task->tid);
-	struct stat st;
+	struct known *who = remembered(task);
 
-	/* Another thread of that id: this one's directory is empty. */
-	if (remembers && who->tid == task->tid && who->alone &&
-	    sys_fstatat(who->dir_fd, "status", &st, 0) == 0)
+	/* Another thread may have that id by now. */
+	if (who != NULL && sys_pidfd_send_signal(who->pid_fd, 0) != -ESRCH)
 		return who;
-	return learn(task, who) < 0 ? NULL : who;
+	return learn(task, slot_of(task->tid)) < 0 ? NULL : slot_of(task->tid);
+}
+
+int task_take_fd(const struct task *task, int gfd)
+{
+	const struct known *who = remembered(task);
+	int fd = who != NULL ? sys_pidfd_getfd(who->pid_fd, gfd) : -ESRCH;
+
+	if (fd != -ESRCH)
+		return fd < 0 ? -EBADF : fd;
+	_own_(closep) int pid_fd = task_open_pid(task);
+	fd = pid_fd < 0 ? pid_fd : sys_pidfd_getfd(pid_fd, gfd);
+	return fd < 0 ? -EBADF : fd;
 }
 
 /* ---- who this process is ---- */

@@ -229,20 +229,30 @@ static void set_open_flags(struct job *job, uint64_t flags)
 		*(uint64_t *)(uintptr_t)job->args[2] = flags;
 }
 
-/* What an open may wait for, or do to the opener: then the caller opens it itself. */
-static bool waits(const struct job *job)
+/* What is there before an open: 1 for what it may wait for, or what it does to the opener; then the
+ * caller opens it itself. */
+static int look_before(const struct job *job)
 {
 	const char *path = (const char *)(uintptr_t)job->args[job->path_index];
 	int base_fd = job->call->sc == SC_openat || job->call->sc == SC_openat2
 			      ? (int)job->args[job->path_index - 1]
 			      : AT_FDCWD;
 	struct stat st;
+	int r = path == NULL ? -EFAULT : sys_fstatat(base_fd, path, &st, 0);
 
-	return path != NULL && sys_fstatat(base_fd, path, &st, 0) == 0 &&
-	       (S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && major(st.st_rdev) != 1));
+	if (r < 0)
+		return r;
+	return S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && major(st.st_rdev) != 1);
 }
 
 #define NEVER_WAITS (O_DIRECTORY | O_TMPFILE | O_EXCL)
+
+/* Nothing but a name and a way to open it, so that it fails as a look at it does. */
+static bool plain_open(const struct job *job, uint64_t flags)
+{
+	return job->call->sc != SC_openat2 && job->call->sc != SC_creat &&
+	       (flags & (O_CREAT | O_NOFOLLOW)) == 0;
+}
 
 static int64_t make_open(struct job *job, uint64_t *ret_flags)
 {
@@ -252,8 +262,15 @@ static int64_t make_open(struct job *job, uint64_t *ret_flags)
 	/* Such a descriptor cannot be handed over (the kernel's ADDFD takes none). */
 	if ((flags & O_PATH) != 0)
 		return CARRY_CANNOT;
-	if ((flags & NEVER_WAITS & ~(uint64_t)(O_TMPFILE & O_DIRECTORY)) == 0 && waits(job))
-		return CARRY_CANNOT;
+	if ((flags & NEVER_WAITS & ~(uint64_t)(O_TMPFILE & O_DIRECTORY)) == 0) {
+		int before = look_before(job);
+
+		if (before == 1)
+			return CARRY_CANNOT;
+		/* Most opens of most programs: nothing there, and the open would say the same. */
+		if (before == -ENOENT && plain_open(job, flags))
+			return -ENOENT;
+	}
 	/* Whatever it has become since: it does not wait, and no terminal becomes ours. */
 	set_open_flags(job, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	int64_t fd = make(job);

@@ -322,7 +322,8 @@ static int timeout_ms(const struct monitor *monitor)
 static void check_time(struct monitor *monitor, uint64_t *next_count, bool idle)
 {
 	/* Who is never idle for long, but has little to say, is heard in time, too. */
-	if (idle || sys_now_ms() - monitor->flushed_ms >= FLUSH_LATEST_MS) {
+	if (monitor->stream.used > 0 &&
+	    (idle || sys_now_ms() - monitor->flushed_ms >= FLUSH_LATEST_MS)) {
 		stream_flush(&monitor->stream);
 		monitor->flushed_ms = sys_now_ms();
 	}

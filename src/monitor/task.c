@@ -74,18 +74,13 @@ bool task_valid(const struct task *task)
 	       SYS_RESULT(ioctl(task->listener_fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &task->id)) == 0;
 }
 
-int task_take_fd(const struct task *task, int gfd)
+int task_open_pid(const struct task *task)
 {
 	/* A thread that leads no group has no pidfd before 6.9; the group's table is then taken,
 	 * which is its own unless it went out of its way. */
-	_own_(closep) int pid_fd = sys_pidfd_open(task->tid, O_EXCL); /* PIDFD_THREAD */
+	int fd = sys_pidfd_open(task->tid, O_EXCL); /* PIDFD_THREAD */
 
-	if (pid_fd == -EINVAL)
-		pid_fd = sys_pidfd_open(task->tid, 0);
-	if (pid_fd < 0)
-		return -EBADF;
-	int fd = sys_pidfd_getfd(pid_fd, gfd);
-	return fd < 0 ? -EBADF : fd;
+	return fd == -EINVAL ? sys_pidfd_open(task->tid, 0) : fd;
 }
 
 ssize_t task_read_link(const struct task *task, const char *name, char *to, size_t size)

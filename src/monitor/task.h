@@ -39,8 +39,8 @@ ssize_t task_read_string(const struct task *task, struct gaddr from, char *to, s
 /* Is it still the call that we were told about? */
 bool task_valid(const struct task *task);
 
-/* A duplicate of the guest's descriptor. */
-int task_take_fd(const struct task *task, int gfd);
+/* A pidfd of the thread, for the caller to close. */
+int task_open_pid(const struct task *task);
 
 /* "/proc/TID/NAME" through the monitor's own proc: the link's text into size bytes. */
 ssize_t task_read_link(const struct task *task, const char *name, char *to, size_t size);
@@ -53,6 +53,9 @@ ssize_t task_read_status(const struct task *task, char *buffer, size_t size);
 const char *task_status_field(const char *status, const char *name);
 
 /* ---- authority.c ---- */
+
+/* A duplicate of the guest's descriptor. */
+int task_take_fd(const struct task *task, int gfd);
 
 /* From now on threads are known for longer than a call; task_forget_authority is called whenever
  * one is about to change who it is. */
