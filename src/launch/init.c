@@ -210,13 +210,11 @@ _Noreturn void init_process(struct launch *launch, const struct init_options *op
 
 	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
 	(void)sys_prctl(PR_SET_NAME, (unsigned long)(uintptr_t) "init", 0, 0);
+	/* The kernel wants to see the host's; after this the monitor may let go of that. */
 	int proc_fd = world_detached_proc(&err);
-	if (proc_fd < 0)
+	if (proc_fd < 0 || world_mount_proc(options->root_fd, proc_fd, &err) < 0)
 		fail_to_launcher(launch, &err);
-	/* The kernel wanted to see the host's; from here on the monitor may let go of that. */
 	set_word(&launch->handshake->proc_ready, 1);
-	if (world_mount_proc(options->root_fd, proc_fd, &err) < 0)
-		fail_to_launcher(launch, &err);
 	(void)close(proc_fd);
 	while (__atomic_load_n(&launch->handshake->entered, __ATOMIC_ACQUIRE) == 0)
 		(void)sys_futex_wait(&launch->handshake->entered, 0, 1000);

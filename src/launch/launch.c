@@ -204,9 +204,7 @@ static uint64_t namespaces(const struct launch *launch)
 
 	if (!launch->identity.rooted)
 		flags |= CLONE_NEWUSER;
-	if (launch->policy->net != NET_HOST)
-		flags |= CLONE_NEWNET;
-	return flags;
+	return flags; /* That of the network: see network.h. */
 }
 
 static int start(struct launch *launch, int *ret_monitor_fd, struct cloche_err *err)

@@ -5,12 +5,12 @@
  */
 #include "base/own.h"
 #include "launch/launch.h"
+#include "launch/network.h"
 #include "launch/terminal.h"
 #include "monitor/monitor.h"
 #include "monitor/stop.h"
 #include "sys/sys.h"
 
-#include <net/if.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +23,8 @@ _Noreturn void fail_to_launcher(const struct launch *launch, const struct cloche
 	struct message message = {.kind = MESSAGE_FAILED, .value = err->code};
 
 	(void)snprintf(message.text, sizeof(message.text), "%s", err->text);
-	(void)sys_send_fd(launch->link_fd, &message, sizeof(message),
-			  -1); /* Nobody else to tell. */
+	/* Nobody else to tell. The monitor may do no more than write by then. */
+	(void)sys_write_all(launch->link_fd, &message, sizeof(message));
 	_exit(EXIT_OURS);
 }
 
@@ -46,26 +46,8 @@ void launch_forget_caller(const struct launch *launch)
 	environ = NULL;
 }
 
-static int raise_loopback(struct cloche_err *err)
-{
-	struct ifreq request = {.ifr_name = "lo"};
-	_own_(closep) int fd = SYS_RESULT(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-
-	if (fd < 0)
-		return err_set(err, fd, "no sockets for the box's loopback: %s", errno_text(fd));
-	request.ifr_flags = IFF_UP | IFF_RUNNING;
-	int r = SYS_RESULT(ioctl(fd, SIOCSIFFLAGS, &request));
-	return r < 0 ? err_set(err, r, "cannot raise the box's loopback: %s", errno_text(r)) : 0;
-}
-
-/* A daemon of the box's root may serve port 80 of its own network. */
-static void open_low_ports(void)
-{
-	/* Not every kernel has it; then such a port is refused. */
-	(void)sys_write_file(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
-}
-
-static int prepare(struct launch *launch, struct built_world *world, struct cloche_err *err)
+static int prepare(struct launch *launch, struct built_world *world, struct network *network,
+		   struct cloche_err *err)
 {
 	const char *hostname = launch->policy->hostname != NULL ? launch->policy->hostname : "box";
 	bool needs_storage = false;
@@ -76,11 +58,10 @@ static int prepare(struct launch *launch, struct built_world *world, struct cloc
 	r = SYS_RESULT(sethostname(hostname, strlen(hostname)));
 	if (r < 0)
 		return err_set(err, r, "hostname '%s': %s", hostname, errno_text(r));
-	if (launch->policy->net == NET_OWN) {
-		r = raise_loopback(err);
+	if (launch->policy->net != NET_HOST) {
+		r = network_begin(network, launch->policy->net == NET_OWN, err);
 		if (r < 0)
 			return r;
-		open_low_ports();
 	}
 	const struct limits *limits = &launch->policy->limits;
 	uint64_t memory = limits->memory_bytes;
@@ -103,7 +84,7 @@ static int prepare(struct launch *launch, struct built_world *world, struct cloc
 		(void)sys_send_fd(launch->link_fd, &message, sizeof(message), -1);
 		_exit(0);
 	}
-	return r;
+	return r < 0 || network->pid == 0 ? r : network_join(network, err);
 }
 
 /* Waits for a word of the handshake; fails when init dies meanwhile. */
@@ -153,36 +134,38 @@ static void drop_standard_streams(void)
 	}
 }
 
+/* The guest is there and about to install its filter, which must find its tracer there. */
+static int meet_guest(const struct launch *launch, int setup_fd, pid_t *ret_pid)
+{
+	char byte;
+	pid_t pid = 0;
+	ssize_t n = sys_recv_fd(setup_fd, &byte, sizeof(byte), NULL, &pid);
+
+	if (n <= 0 || pid <= 0)
+		return -ESRCH;
+	*ret_pid = pid;
+	int r = plan_uses(&launch->plan, ROUTE_STOP) ? stop_seize(pid) : 0;
+	return r < 0 ? r : sys_pidfd_open(pid, 0);
+}
+
 /* The guest has its filter, so the listener's number is there. */
 static int wait_listener(struct launch *launch, pid_t pid, int init_fd)
 {
 	struct plan *plan = &launch->plan;
 	struct answer futex = plan->entries[SC_futex].answer;
-	int r = plan_uses(plan, ROUTE_STOP) ? stop_seize(pid) : 0;
 
-	if (r < 0)
-		return r;
 	/* It cannot wake us when that call stops; the stop itself tells us then. */
 	if (plan_guard_answer(plan, SC_futex, futex).kind != ANSWER_STOP)
 		return wait_word(&launch->handshake->listener, init_fd);
-	r = stop_await_call(pid);
+	int r = stop_await_call(pid);
 	return launch->handshake->listener == HANDSHAKE_FAILED ? 0 : r;
 }
 
-static int take_listener(struct launch *launch, int setup_fd, int init_fd, pid_t *ret_pid)
+static int take_listener(struct launch *launch, pid_t pid, int pid_fd, int init_fd)
 {
-	char byte;
-	pid_t pid = 0;
-	struct handshake *handshake = launch->handshake;
-	ssize_t n = sys_recv_fd(setup_fd, &byte, sizeof(byte), NULL, &pid);
-
-	if (n <= 0 || pid <= 0)
-		return -ESRCH;
-	_own_(closep) int pid_fd = sys_pidfd_open(pid, 0);
-	if (pid_fd < 0)
-		return pid_fd;
-	*ret_pid = pid;
+	const struct handshake *handshake = launch->handshake;
 	int r = wait_listener(launch, pid, init_fd);
+
 	if (r < 0)
 		return r;
 	if (handshake->listener == HANDSHAKE_FAILED)
@@ -228,6 +211,10 @@ static int enter(struct launch *launch, struct built_world *world, int init_fd,
 	if (r < 0)
 		return r;
 	set_word(&launch->handshake->entered, 1);
+	/* Init goes on meanwhile; the guest waits for us before it starts the program. */
+	r = world_mask_proc(world->root_fd, err);
+	if (r < 0)
+		return r;
 	if (world->master_fd >= 0) {
 		struct message message = {.kind = MESSAGE_TERMINAL};
 
@@ -260,32 +247,74 @@ static int keep_authority(const struct launch *launch)
 	return count < 0 ? count : task_keep_authority(geteuid(), getegid(), groups, (size_t)count);
 }
 
-static _Noreturn void serve(struct launch *launch, const struct built_world *world, int listener_fd,
-			    int proc_fd, int init_fd, pid_t guest_pid)
+struct start {
+	struct built_world world;
+	struct network network;
+	int init_fd;
+	int setup_fd;
+	int proc_fd;
+};
+
+/* Gives up what is the caller's and takes its own filter, while the guest installs its. Nothing of
+ * the caller's stays: a monitor that is taken over has the box and no more. */
+static void settle(struct launch *launch, const struct start *start, struct monitor *monitor,
+		   int guest_fd)
+{
+	const int kept[] = {0,
+			    1,
+			    2,
+			    launch->link_fd,
+			    launch->stream_fd,
+			    start->proc_fd,
+			    start->init_fd,
+			    start->world.tmpfs_fds[0],
+			    start->world.tmpfs_fds[1],
+			    guest_fd};
+
+	sys_close_others(kept, ARRAY_LENGTH(kept));
+	launch_forget_caller(launch);
+	if (monitor_init(monitor, launch->stream_fd) < 0 || keep_authority(launch) < 0 ||
+	    monitor_confine(&launch->plan, identity_capabilities(&launch->identity)) < 0)
+		_exit(EXIT_OURS); /* The kernel ends the box with us. */
+}
+
+static void fail_to_watch(const struct launch *launch, int code)
+{
+	struct cloche_err err = {0};
+
+	if (code == -ESRCH)
+		_exit(EXIT_OURS); /* The guest died on its way; init tells. */
+	(void)err_set(&err, code, "the monitor cannot watch the guest: %s%s", errno_text(code),
+		      code == -EBUSY
+			      ? "; another program watches this process already (a container "
+				"engine or sandbox around cloche), and the kernel lets only one"
+			      : "");
+	fail_to_launcher(launch, &err);
+}
+
+static _Noreturn void serve(struct launch *launch, struct start *start)
 {
 	static struct monitor monitor;
+	pid_t guest_pid = 0;
 
 	monitor.plan = &launch->plan;
-	monitor.listener_fd = listener_fd;
-	monitor.proc_fd = proc_fd;
+	monitor.proc_fd = start->proc_fd;
 	monitor.audit_fd = launch->link_fd;
-	monitor.init_pid_fd = init_fd;
-	memcpy(monitor.tmpfs_fds, world->tmpfs_fds, sizeof(monitor.tmpfs_fds));
+	monitor.init_pid_fd = start->init_fd;
+	memcpy(monitor.tmpfs_fds, start->world.tmpfs_fds, sizeof(monitor.tmpfs_fds));
 	monitor.keep_set_id = launch->root.has_write;
 	monitor.report = launch->plan.options.report_refusals;
 	monitor.hooks = launch->options->hooks;
 	if (launch->limiter.memory == LIMIT_COUNTED)
 		monitor.memory_bytes = launch->policy->limits.memory_bytes;
-	/* Nothing of the caller's stays: a monitor that is taken over has the box and no more. */
-	const int kept[] = {
-		0,	     1,	      2,       launch->link_fd,	    launch->stream_fd,
-		listener_fd, proc_fd, init_fd, world->tmpfs_fds[0], world->tmpfs_fds[1]};
-
-	sys_close_others(kept, ARRAY_LENGTH(kept));
-	launch_forget_caller(launch);
-	if (monitor_init(&monitor, launch->stream_fd) < 0 || keep_authority(launch) < 0 ||
-	    monitor_confine(&launch->plan, identity_capabilities(&launch->identity)) < 0)
-		_exit(EXIT_OURS); /* The kernel ends the box with us. */
+	int guest_fd = meet_guest(launch, start->setup_fd, &guest_pid);
+	if (guest_fd < 0)
+		fail_to_watch(launch, guest_fd);
+	settle(launch, start, &monitor, guest_fd);
+	monitor.listener_fd = take_listener(launch, guest_pid, guest_fd, start->init_fd);
+	if (monitor.listener_fd < 0)
+		fail_to_watch(launch, monitor.listener_fd);
+	(void)close(guest_fd);
 	if (plan_uses(&launch->plan, ROUTE_STOP) && stop_attach(&monitor, guest_pid) < 0)
 		_exit(EXIT_OURS);
 	if (launch->options->owner != NULL) {
@@ -301,36 +330,25 @@ static _Noreturn void serve(struct launch *launch, const struct built_world *wor
 _Noreturn void monitor_process(struct launch *launch)
 {
 	struct cloche_err err = {0};
-	struct built_world world = {
-		.root_fd = -1, .tmpfs_fds = {-1, -1}, .master_fd = -1, .slave_fd = -1};
-	int init_fd = -1;
-	int setup_fd = -1;
+	struct start start = {
+		.world = {.root_fd = -1, .tmpfs_fds = {-1, -1}, .master_fd = -1, .slave_fd = -1},
+		.network = {.pid_fd = -1},
+		.init_fd = -1,
+		.setup_fd = -1,
+	};
 
 	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
 	/* A launcher that died before that is seen by its end of the socket. */
 	struct pollfd link = {.fd = launch->link_fd};
 	if (sys_poll(&link, 1, 0) > 0 && (link.revents & (POLLHUP | POLLERR)) != 0)
 		_exit(EXIT_OURS);
-	if (prepare(launch, &world, &err) < 0)
+	if (prepare(launch, &start.world, &start.network, &err) < 0)
 		fail_to_launcher(launch, &err);
-	int proc_fd = world_detached_proc(&err);
-	if (proc_fd < 0 || start_init(launch, &world, &init_fd, &setup_fd, &err) < 0 ||
-	    enter(launch, &world, init_fd, &err) < 0)
+	start.proc_fd = world_detached_proc(&err);
+	if (start.proc_fd < 0 ||
+	    start_init(launch, &start.world, &start.init_fd, &start.setup_fd, &err) < 0 ||
+	    enter(launch, &start.world, start.init_fd, &err) < 0)
 		fail_to_launcher(launch, &err);
-	pid_t guest_pid = 0;
-	int listener_fd = take_listener(launch, setup_fd, init_fd, &guest_pid);
-	if (listener_fd == -ESRCH)
-		_exit(EXIT_OURS); /* The guest died on its way; init tells. */
-	if (listener_fd < 0) {
-		(void)err_set(
-			&err, listener_fd, "the monitor cannot watch the guest: %s%s",
-			errno_text(listener_fd),
-			listener_fd == -EBUSY
-				? "; another program watches this process already (a container "
-				  "engine or sandbox around cloche), and the kernel lets only one"
-				: "");
-		fail_to_launcher(launch, &err);
-	}
-	(void)close(setup_fd);
-	serve(launch, &world, listener_fd, proc_fd, init_fd, guest_pid);
+	network_end(&start.network);
+	serve(launch, &start);
 }

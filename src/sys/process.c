@@ -35,6 +35,11 @@ int sys_clone_holder(uint64_t flags, int *ret_pidfd)
 				(int)flags | CLONE_VM | CLONE_PIDFD | SIGCHLD, &parent, ret_pidfd));
 }
 
+int sys_clone_sharing(int (*run)(void *), void *arg, void *stack, int *ret_pidfd)
+{
+	return SYS_RESULT(clone(run, stack, CLONE_VM | CLONE_PIDFD | SIGCHLD, arg, ret_pidfd));
+}
+
 int sys_mount_private(void)
 {
 	return SYS_RESULT(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));

@@ -221,6 +221,21 @@ static inline int sys_clone(uint64_t flags, int *ret_pidfd)
  * that `flags` ask for until they are open. At most one at a time. */
 int sys_clone_holder(uint64_t flags, int *ret_pidfd);
 
+/* A child that shares the memory of this process, its thread-local variables too: it must make
+ * calls by sys_bare only. stack: its end. */
+int sys_clone_sharing(int (*run)(void *), void *arg, void *stack, int *ret_pidfd);
+
+static inline long sys_bare(long number, long a, long b, long c)
+{
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "0"(number), "D"(a), "S"(b), "d"(c)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
 static inline int sys_unshare(int flags)
 {
 	return SYS_RAW(SYS_unshare, flags);

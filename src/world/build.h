@@ -35,9 +35,10 @@ struct built_world {
 int world_build(const struct build_options *options, struct built_world *ret_world,
 		bool *ret_needs_storage, struct cloche_err *err);
 
-/* Mounts the box's own /proc, which a process of its PID namespace has made (below); entries that
- * tell about the host or change it are covered. */
+/* Mounts the box's own /proc, which a process of its PID namespace has made (below). Before there
+ * is a guest, entries that tell about the host or change it must be covered: world_mask_proc. */
 int world_mount_proc(int root_fd, int proc_fd, struct cloche_err *err);
+int world_mask_proc(int root_fd, struct cloche_err *err);
 
 /* A proc of the calling process's PID namespace that is mounted nowhere. */
 int world_detached_proc(struct cloche_err *err);

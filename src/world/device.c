@@ -204,23 +204,24 @@ static int mask_proc(int root_fd)
 		"proc/modules",
 	};
 	const struct mount_attr frozen = {.attr_set = MOUNT_ATTR_RDONLY};
+	const char *source = "dev/null";
 	int r = 0;
 
-	const char *source = "dev/null";
-
 	for (size_t i = 0; i < ARRAY_LENGTH(files) && r == 0; i++) {
+		/* First of all, so that no mount is made in vain: to let go of one that is
+		 * attached nowhere takes the kernel longer than ten of these. */
+		_own_(closep) int point_fd = sys_openat2(root_fd, files[i], O_PATH | O_NOFOLLOW,
+							 RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+		if (point_fd == -ENOENT)
+			continue; /* Not every kernel has each. */
 		_own_(closep) int null_fd =
 			sys_open_tree(root_fd, source, OPEN_TREE_CLONE | AT_SYMLINK_NOFOLLOW);
-		r = null_fd < 0 ? null_fd : 0;
-		if (r == 0 && source != files[0])
+		r = point_fd < 0 ? point_fd : null_fd < 0 ? null_fd : 0;
+		if (r == 0 && strcmp(source, "dev/null") == 0)
 			r = sys_mount_setattr(null_fd, 0, &frozen);
 		if (r == 0)
-			r = attach_at(root_fd, files[i], null_fd);
-		/* A copy of the first mask is one: every kernel that has /proc has these. */
-		if (r == 0 && i == 0)
-			source = files[0];
-		if (r == -ENOENT)
-			r = 0; /* Not every kernel has each. */
+			r = sys_move_mount(null_fd, point_fd);
+		source = files[i]; /* A copy of a mask is one. */
 	}
 	/* Its files are for anybody to write, and tell about the whole machine. */
 	if (r == 0)
@@ -235,7 +236,12 @@ int world_mount_proc(int root_fd, int proc_fd, struct cloche_err *err)
 {
 	int r = attach_at(root_fd, "proc", proc_fd);
 
-	if (r == 0)
-		r = mask_proc(root_fd);
 	return r < 0 ? err_set(err, r, "cannot mount the box's /proc: %s", errno_text(r)) : 0;
+}
+
+int world_mask_proc(int root_fd, struct cloche_err *err)
+{
+	int r = mask_proc(root_fd);
+
+	return r < 0 ? err_set(err, r, "cannot mask the box's /proc: %s", errno_text(r)) : 0;
 }
