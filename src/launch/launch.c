@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "box/store.h"
 #include "launch/loop.h"
+#include "launch/network.h"
 #include "sys/sys.h"
 
 #include <assert.h>
@@ -158,11 +159,34 @@ static void open_pipe_to_others(int fd)
 	(void)fchmod(fd, (st.st_mode & 0777) | mode); /* Else such a program is told EACCES. */
 }
 
+/* The longest step of a start goes first, beside all others. */
+static int begin(struct launch *launch, struct cloche_err *err)
+{
+	*launch->handshake = (struct handshake){0};
+	return geteuid() == 0 && launch->policy->net != NET_HOST ? network_begin(launch, err) : 0;
+}
+
+static int share_handshake(struct launch *launch, struct cloche_err *err)
+{
+	void *shared = mmap(NULL, sizeof(*launch->handshake), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (shared == MAP_FAILED)
+		return err_set(err, -ENOMEM, "out of memory");
+	launch->handshake = shared;
+	return 0;
+}
+
 static int prepare(struct launch *launch, struct cloche_err *err)
 {
 	const struct launch_options *options = launch->options;
 	struct identity caller;
-	int r = identity_resolve(&caller, NULL, err);
+	int r = share_handshake(launch, err);
+
+	if (r == 0)
+		r = begin(launch, err);
+	if (r == 0)
+		r = identity_resolve(&caller, NULL, err);
 
 	if (r == 0)
 		store_sweep(caller.caller_home, caller.rooted);
@@ -184,11 +208,6 @@ static int prepare(struct launch *launch, struct cloche_err *err)
 		r = prepare_environment(launch, err);
 	if (r < 0)
 		return r;
-	void *shared = mmap(NULL, sizeof(*launch->handshake), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
-		return err_set(err, -ENOMEM, "out of memory");
-	launch->handshake = shared;
 	for (int i = 0; i < 3; i++) {
 		if (isatty(i) == 1)
 			launch->terminal_mask |= 1 << i;
@@ -222,7 +241,6 @@ static int start(struct launch *launch, int *ret_monitor_fd, struct cloche_err *
 		r = SYS_RESULT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stream));
 	if (r < 0)
 		return err_set(err, r, "cannot start the box: %s", errno_text(r));
-	*launch->handshake = (struct handshake){0};
 	int pid = sys_clone(namespaces(launch), ret_monitor_fd);
 	if (pid == 0) {
 		(void)close(link[0]);
@@ -264,6 +282,8 @@ static int run(struct launch *launch, struct cloche_err *err)
 	close_fd(&launch->stream_fd);
 	int r = store_make_temporary(launch->identity.caller_home, launch->identity.rooted,
 				     &launch->storage_path, &lock_fd, &launch->storage_fd, err);
+	network_end(launch);
+	r = r < 0 ? r : begin(launch, err);
 	pid = r < 0 ? r : start(launch, &monitor_fd, err);
 	status = pid < 0 ? pid : loop_run(launch, pid, monitor_fd, &needs_storage, err);
 	if (launch->storage_path != NULL)
@@ -277,6 +297,7 @@ static void done(struct launch *launch)
 {
 	if (launch->identity.holder > 0)
 		(void)sys_wait4(launch->identity.holder, NULL, 0, NULL);
+	network_end(launch);
 	limiter_done(&launch->limiter);
 	root_plan_done(&launch->root);
 	filter_done(&launch->filter);
@@ -323,6 +344,7 @@ int launch_run(const struct launch_options *options, struct cloche_err *err)
 		.userns_fd = -1,
 		.link_fd = -1,
 		.stream_fd = -1,
+		.network_fd = -1,
 		.identity.range_fd = -1,
 		.umask = umask(0),
 	};

@@ -81,6 +81,8 @@ struct launch {
 	int storage_fd;	    /* owned: where layers go, or -1: a tmpfs */
 	char *storage_path; /* owned: of a throw-away directory, removed at the end; or NULL */
 	int userns_fd;	    /* owned; rooted only */
+	pid_t network_pid;  /* the helper that makes the network, where we are its parent; or 0 */
+	int network_fd;	    /* owned: its pidfd */
 	int terminal_mask;  /* bit n: descriptor n is a terminal */
 	int link_fd;	    /* owned: this side's end of the socket */
 	int stream_fd;	    /* owned: this side's end of what hooks say; -1: no hooks */

@@ -91,7 +91,7 @@ static void take_signal(struct loop *loop)
 		return;
 	int signal = (int)info.ssi_signo;
 	if (signal == SIGCHLD)
-		return; /* Only to be awake: see reap_holder. */
+		return; /* Only to be awake: see reap_holders. */
 	if (signal == SIGWINCH) {
 		terminal_resize(&loop->terminal);
 		return;
@@ -299,9 +299,11 @@ static void stop_self(struct loop *loop)
 	end_watch(loop, watcher);
 }
 
-/* The child that held the user namespace is dead soon after the start. */
-static void reap_holder(struct launch *launch)
+/* The children that held namespaces are dead soon after the start. */
+static void reap_holders(struct launch *launch)
 {
+	if (launch->network_pid > 0 && sys_wait4(launch->network_pid, NULL, WNOHANG, NULL) != 0)
+		launch->network_pid = 0;
 	if (launch->identity.holder > 0 &&
 	    sys_wait4(launch->identity.holder, NULL, WNOHANG, NULL) != 0)
 		launch->identity.holder = 0;
@@ -379,7 +381,7 @@ static void serve(struct loop *loop)
 
 	/* Until it is dead, and all it said was heard. */
 	while (!loop->monitor_ended || fds[LINK].fd >= 0 || loop->told.fd >= 0) {
-		reap_holder(loop->launch);
+		reap_holders(loop->launch);
 		fill(loop, fds);
 		int r = sys_poll(fds, COUNT, timeout_ms(loop));
 		check_time(loop);

@@ -43,6 +43,8 @@ struct handshake {
 	uint32_t listener; /* guest: descriptor of the listener in it, plus one; or HANDSHAKE_FAILED
 			    */
 	uint32_t go;	   /* the monitor has the listener */
+	uint32_t network;  /* the helper has made it: 1; or 1 and the errno */
+	uint32_t joined;   /* the monitor is in it */
 	int32_t error;	   /* with HANDSHAKE_FAILED: negative errno */
 };
 

@@ -46,8 +46,7 @@ void launch_forget_caller(const struct launch *launch)
 	environ = NULL;
 }
 
-static int prepare(struct launch *launch, struct built_world *world, struct network *network,
-		   struct cloche_err *err)
+static int prepare(struct launch *launch, struct built_world *world, struct cloche_err *err)
 {
 	const char *hostname = launch->policy->hostname != NULL ? launch->policy->hostname : "box";
 	bool needs_storage = false;
@@ -58,8 +57,8 @@ static int prepare(struct launch *launch, struct built_world *world, struct netw
 	r = SYS_RESULT(sethostname(hostname, strlen(hostname)));
 	if (r < 0)
 		return err_set(err, r, "hostname '%s': %s", hostname, errno_text(r));
-	if (launch->policy->net != NET_HOST) {
-		r = network_begin(network, launch->policy->net == NET_OWN, err);
+	if (launch->policy->net != NET_HOST && !launch->identity.rooted) {
+		r = network_begin(launch, err);
 		if (r < 0)
 			return r;
 	}
@@ -84,7 +83,7 @@ static int prepare(struct launch *launch, struct built_world *world, struct netw
 		(void)sys_send_fd(launch->link_fd, &message, sizeof(message), -1);
 		_exit(0);
 	}
-	return r < 0 || network->pid == 0 ? r : network_join(network, err);
+	return r < 0 || launch->policy->net == NET_HOST ? r : network_join(launch, err);
 }
 
 /* Waits for a word of the handshake; fails when init dies meanwhile. */
@@ -249,7 +248,6 @@ static int keep_authority(const struct launch *launch)
 
 struct start {
 	struct built_world world;
-	struct network network;
 	int init_fd;
 	int setup_fd;
 	int proc_fd;
@@ -332,7 +330,6 @@ _Noreturn void monitor_process(struct launch *launch)
 	struct cloche_err err = {0};
 	struct start start = {
 		.world = {.root_fd = -1, .tmpfs_fds = {-1, -1}, .master_fd = -1, .slave_fd = -1},
-		.network = {.pid_fd = -1},
 		.init_fd = -1,
 		.setup_fd = -1,
 	};
@@ -342,13 +339,14 @@ _Noreturn void monitor_process(struct launch *launch)
 	struct pollfd link = {.fd = launch->link_fd};
 	if (sys_poll(&link, 1, 0) > 0 && (link.revents & (POLLHUP | POLLERR)) != 0)
 		_exit(EXIT_OURS);
-	if (prepare(launch, &start.world, &start.network, &err) < 0)
+	if (prepare(launch, &start.world, &err) < 0)
 		fail_to_launcher(launch, &err);
 	start.proc_fd = world_detached_proc(&err);
 	if (start.proc_fd < 0 ||
 	    start_init(launch, &start.world, &start.init_fd, &start.setup_fd, &err) < 0 ||
 	    enter(launch, &start.world, start.init_fd, &err) < 0)
 		fail_to_launcher(launch, &err);
-	network_end(&start.network);
+	if (!launch->identity.rooted)
+		network_end(launch);
 	serve(launch, &start);
 }

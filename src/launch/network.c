@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "sys/sys.h"
 
+#include <linux/futex.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,16 +12,15 @@
 
 #define PORTS "sys/net/ipv4/ip_unprivileged_port_start"
 
-/* The helper shares all memory with this process, the thread-local too: so no call through the C
- * library, which would write errno, and no function that has a frame of the sanitizers'. */
-struct shared {
+/* The helper shares all memory with its parent, the thread-local too: so no call through the C
+ * library, which would write errno. */
+struct order {
 	bool loopback;
-	int proc_fd;   /* the host's, which the monitor may have covered by then */
-	uint32_t done; /* one more than the negated errno */
-	const char *what;
+	int proc_fd; /* the host's, which may be covered by the time */
+	struct handshake *handshake;
 };
 
-static struct shared shared;
+static struct order order;
 static char stack[16384] __attribute__((aligned(16)));
 
 static int raise_loopback(void)
@@ -47,56 +47,73 @@ static void open_low_ports(int proc_fd)
 	(void)sys_bare(SYS_close, fd, 0, 0);
 }
 
+static long futex(uint32_t *word, int operation, uint32_t value)
+{
+	return sys_bare(SYS_futex, (long)(uintptr_t)word, operation, (long)value);
+}
+
 static int help(void *arg)
 {
-	struct shared *result = arg;
+	struct order *todo = arg;
+	struct handshake *handshake = todo->handshake;
 
 	(void)sys_bare(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0);
-	result->what = "namespace";
 	int r = (int)sys_bare(SYS_unshare, CLONE_NEWNET, 0, 0);
-	if (r == 0 && result->loopback) {
-		result->what = "loopback";
+	if (r == 0 && todo->loopback) {
 		r = raise_loopback();
-		open_low_ports(result->proc_fd);
+		open_low_ports(todo->proc_fd);
 	}
-	__atomic_store_n(&result->done, (uint32_t)(1 - r), __ATOMIC_RELEASE);
-	(void)sys_bare(SYS_futex, (long)(uintptr_t)&result->done, 1 /* FUTEX_WAKE */, INT32_MAX);
-	for (;;)
-		(void)sys_bare(SYS_pause, 0, 0, 0); /* The namespace is ours until it is taken. */
+	__atomic_store_n(&handshake->network, (uint32_t)(1 - r), __ATOMIC_RELEASE);
+	(void)futex(&handshake->network, FUTEX_WAKE, INT32_MAX);
+	/* The namespace is ours alone until then. */
+	while (r == 0 && __atomic_load_n(&handshake->joined, __ATOMIC_ACQUIRE) == 0)
+		(void)futex(&handshake->joined, FUTEX_WAIT, 0);
 	return 0;
 }
 
-int network_begin(struct network *network, bool loopback, struct cloche_err *err)
+int network_begin(struct launch *launch, struct cloche_err *err)
 {
-	*network = (struct network){.pid_fd = -1};
 	_own_(closep) int proc_fd = sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY);
+
 	if (proc_fd < 0)
 		return err_set(err, proc_fd, "cannot open /proc: %s", errno_text(proc_fd));
-	shared = (struct shared){.loopback = loopback, .proc_fd = proc_fd};
-	int pid = sys_clone_sharing(help, &shared, stack + sizeof(stack), &network->pid_fd);
+	order = (struct order){.loopback = launch->policy->net == NET_OWN,
+			       .proc_fd = proc_fd,
+			       .handshake = launch->handshake};
+	launch->handshake->network = 0;
+	launch->handshake->joined = 0;
+	int pid = sys_clone_sharing(help, &order, stack + sizeof(stack), &launch->network_fd);
 	if (pid < 0)
 		return err_set(err, pid, "cannot make the box's network: %s", errno_text(pid));
-	network->pid = pid;
+	launch->network_pid = pid;
 	return 0;
 }
 
-int network_join(struct network *network, struct cloche_err *err)
+int network_join(struct launch *launch, struct cloche_err *err)
 {
-	while (__atomic_load_n(&shared.done, __ATOMIC_ACQUIRE) == 0)
-		(void)sys_futex_wait(&shared.done, 0, 100);
-	int r = 1 - (int)shared.done;
-	if (r < 0)
-		return err_set(err, r, "cannot make the box's network (%s): %s", shared.what,
-			       errno_text(r));
-	r = sys_setns(network->pid_fd, CLONE_NEWNET);
-	(void)sys_pidfd_send_signal(network->pid_fd, SIGKILL); /* It waits for nothing else. */
-	return r < 0 ? err_set(err, r, "cannot enter the box's network: %s", errno_text(r)) : 0;
+	struct handshake *handshake = launch->handshake;
+
+	while (__atomic_load_n(&handshake->network, __ATOMIC_ACQUIRE) == 0) {
+		struct pollfd helper = {.fd = launch->network_fd, .events = POLLIN};
+
+		if (sys_futex_wait(&handshake->network, 0, 100) == -ETIMEDOUT &&
+		    sys_poll(&helper, 1, 0) > 0)
+			return err_set(err, -ESRCH, "the helper for the box's network was killed");
+	}
+	int r = 1 - (int)handshake->network;
+	if (r == 0)
+		r = sys_setns(launch->network_fd, CLONE_NEWNET);
+	__atomic_store_n(&handshake->joined, 1, __ATOMIC_RELEASE);
+	sys_futex_wake(&handshake->joined);
+	return r < 0 ? err_set(err, r, "cannot make the box's network: %s", errno_text(r)) : 0;
 }
 
-void network_end(struct network *network)
+void network_end(struct launch *launch)
 {
-	if (network->pid > 0)
-		(void)sys_wait4(network->pid, NULL, 0, NULL);
-	network->pid = 0;
-	close_fd(&network->pid_fd);
+	if (launch->network_pid > 0) {
+		(void)sys_pidfd_send_signal(launch->network_fd, SIGKILL); /* Nobody may join. */
+		(void)sys_wait4(launch->network_pid, NULL, 0, NULL);
+	}
+	launch->network_pid = 0;
+	close_fd(&launch->network_fd);
 }

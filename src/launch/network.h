@@ -1,29 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The box's network namespace. The kernel takes as long for one as for all other namespaces
- * together, so a helper process makes it while the monitor builds the world.
+ * together, so a helper process makes it while others do the rest of the start. It is a child of
+ * the process that has the authority: the launcher for host root, else the monitor.
  */
 #ifndef CLOCHE_LAUNCH_NETWORK_H
 #define CLOCHE_LAUNCH_NETWORK_H
 
-#include "base/err.h"
+#include "launch/launch.h"
 
-#include <stdbool.h>
-#include <sys/types.h>
+/* Starts the helper, which ends when it has been joined, or with its parent. */
+int network_begin(struct launch *launch, struct cloche_err *err);
 
-struct network {
-	pid_t pid;  /* the helper; 0: none */
-	int pid_fd; /* owned */
-};
+/* Waits for it and moves this process, which is the monitor, into its namespace. */
+int network_join(struct launch *launch, struct cloche_err *err);
 
-/* Starts the helper. loopback: raises it, and opens the low ports to the box's root. One at a time
- * in a process. */
-int network_begin(struct network *network, bool loopback, struct cloche_err *err);
-
-/* Waits for it and moves this process there; the helper is told to end. */
-int network_join(struct network *network, struct cloche_err *err);
-
-/* Reaps the helper. */
-void network_end(struct network *network);
+/* Reaps the helper, in its parent. */
+void network_end(struct launch *launch);
 
 #endif
