@@ -75,7 +75,7 @@ int own_filter_install(const struct own_calls *calls)
 {
 	struct writer w = {.length = 0};
 
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef CLOCHE_SANITIZED
 	return 0; /* The sanitizer's own calls are not on any list; never in what is shipped. */
 #endif
 	emit(&w, BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, arch));

@@ -162,29 +162,23 @@ static void open_pipe_to_others(int fd)
 /* The longest step of a start goes first, beside all others. */
 static int begin(struct launch *launch, struct cloche_err *err)
 {
+	assert(launch->handshake != NULL);
+
 	*launch->handshake = (struct handshake){0};
 	return geteuid() == 0 && launch->policy->net != NET_HOST ? network_begin(launch, err) : 0;
-}
-
-static int share_handshake(struct launch *launch, struct cloche_err *err)
-{
-	void *shared = mmap(NULL, sizeof(*launch->handshake), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (shared == MAP_FAILED)
-		return err_set(err, -ENOMEM, "out of memory");
-	launch->handshake = shared;
-	return 0;
 }
 
 static int prepare(struct launch *launch, struct cloche_err *err)
 {
 	const struct launch_options *options = launch->options;
 	struct identity caller;
-	int r = share_handshake(launch, err);
+	void *shared = mmap(NULL, sizeof(*launch->handshake), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (r == 0)
-		r = begin(launch, err);
+	if (shared == MAP_FAILED)
+		return err_set(err, -ENOMEM, "out of memory");
+	launch->handshake = shared;
+	int r = begin(launch, err);
 	if (r == 0)
 		r = identity_resolve(&caller, NULL, err);
 

@@ -482,7 +482,7 @@ static void broken(void)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CLOCHE_SANITIZED
 		if (cases[i].hook == fork_here) {
 			skip(cases[i].name, "the monitor of a build with sanitizers has no filter");
 			continue;

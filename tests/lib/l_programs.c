@@ -184,7 +184,7 @@ static void *run_some(void *arg)
 
 static void threads(void)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef CLOCHE_SANITIZED
 	skip("threads_run_boxes_while_others_are_busy",
 	     "after a fork its allocator has the locks of threads that are not there");
 	return;
