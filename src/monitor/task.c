@@ -5,6 +5,7 @@
 #include "sys/sys.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
@@ -81,6 +82,37 @@ int task_open_pid(const struct task *task)
 	int fd = sys_pidfd_open(task->tid, O_EXCL); /* PIDFD_THREAD */
 
 	return fd == -EINVAL ? sys_pidfd_open(task->tid, 0) : fd;
+}
+
+static unsigned long open_limit(const struct task *task)
+{
+	static const char name[] = "\nMax open files";
+	char path[64];
+	char limits[4096];
+	const char *line = NULL;
+
+	(void)snprintf(path, sizeof(path), "%d/limits", task->tid);
+	if (sys_read_file(task->proc_fd, path, limits, sizeof(limits)) >= 0)
+		line = strstr(limits, name);
+	return line != NULL ? strtoul(line + sizeof(name) - 1, NULL, 10) : ULONG_MAX;
+}
+
+bool task_has_number_left(const struct task *task)
+{
+	char path[64];
+	struct stat st;
+	unsigned long limit = open_limit(task);
+
+	(void)snprintf(path, sizeof(path), "%d/fd", task->tid);
+	if (sys_fstatat(task->proc_fd, path, &st, 0) < 0 || (unsigned long)st.st_size < limit)
+		return true;
+	/* Some of so many may lie above a limit that was lowered. */
+	for (unsigned long number = 0; number < limit; number++) {
+		(void)snprintf(path, sizeof(path), "%d/fd/%lu", task->tid, number);
+		if (sys_fstatat(task->proc_fd, path, &st, AT_SYMLINK_NOFOLLOW) == -ENOENT)
+			return true;
+	}
+	return false;
 }
 
 ssize_t task_read_link(const struct task *task, const char *name, char *to, size_t size)

@@ -42,6 +42,10 @@ bool task_valid(const struct task *task);
 /* A pidfd of the thread, for the caller to close. */
 int task_open_pid(const struct task *task);
 
+/* Is a number for another descriptor left to it? Where the kernel does not say how many it has
+ * (before 6.2): true. */
+bool task_has_number_left(const struct task *task);
+
 /* "/proc/TID/NAME" through the monitor's own proc: the link's text into size bytes. */
 ssize_t task_read_link(const struct task *task, const char *name, char *to, size_t size);
 

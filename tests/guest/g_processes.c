@@ -322,6 +322,8 @@ static void limits(void)
 		;
 	check(fd == -1 && errno == EMFILE, "too_many_descriptors_are_emfile");
 	check_fails(socketpair(1, 1, 0, (int[2]){0, 0}), EMFILE, "also_for_sockets");
+	check_fails(open("limit.made", O_CREAT | O_WRONLY, 0600), EMFILE, "also_for_new_files");
+	check_fails(access("limit.made", F_OK), ENOENT, "which_are_not_made");
 	for (fd = 3; fd < 8; fd++)
 		close(fd);
 	check(setrlimit(RLIMIT_NOFILE, &limit) == 0, "and_back");
