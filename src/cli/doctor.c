@@ -242,7 +242,7 @@ static int run(int argc, char **argv)
 		status = examine(parsed.values[JSON] != NULL);
 	else {
 		(void)fprintf(stderr, "cloche doctor: '%s' is not needed here\n", parsed.rest[0]);
-		status = 2;
+		status = EXIT_OURS;
 	}
 	parsed_done(&parsed);
 	return status;

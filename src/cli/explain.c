@@ -275,7 +275,7 @@ static int run(int argc, char **argv)
 			      "cloche explain: '%s' is no option; a program is not needed here\n",
 			      parsed.rest[0]);
 		parsed_done(&parsed);
-		return 2;
+		return EXIT_OURS;
 	}
 	int r = explain(&parsed, &view, &err);
 	if (r < 0)

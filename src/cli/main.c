@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/own.h"
 #include "cli/command.h"
+#include "launch/launch.h"
 #include "policy/suggest.h"
 #include "sys/sys.h"
 
@@ -48,7 +49,7 @@ static int unknown(const char *name)
 	(void)err_set(&err, -EINVAL, "there is no command '%.200s'%s see 'cloche help'", name,
 		      hint(near, name, names)[0] != '\0' ? near : ";");
 	print_error(&err);
-	return 2;
+	return EXIT_OURS;
 }
 
 static int help(int argc, char **argv)
@@ -109,7 +110,7 @@ int main(int argc, char **argv)
 		name = "version";
 	if (*name == '\0') {
 		print_overview(stderr);
-		return 2;
+		return EXIT_OURS;
 	}
 	command = find(name);
 	if (command == NULL)

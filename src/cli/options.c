@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/own.h"
 #include "cli/command.h"
+#include "launch/launch.h"
 #include "policy/suggest.h"
 #include "world/identity.h"
 
@@ -58,12 +59,7 @@ void policy_context_here(struct policy_context *context)
 	context->cwd = cwd != NULL && cwd[0] == '/' ? cwd : "/";
 }
 
-/* A command that runs a program leaves all small numbers to that. */
-static int usage_status(const struct command *command)
-{
-	return strstr(command->arguments, "PROGRAM") != NULL ? 125 : 2;
-}
-
+/* As for a program that was not run, whatever the command: small numbers are programs' own. */
 static int usage_error(const struct command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -80,7 +76,7 @@ static int usage_error(const struct command *command, const char *format, ...)
 	(void)err_set(&err, -EINVAL, "%s%s see 'cloche help %s'", text, asks ? "" : ";",
 		      command->name);
 	print_error(&err);
-	return usage_status(command);
+	return EXIT_OURS;
 }
 
 /* The word of the command line that getopt did not understand. */

@@ -7,7 +7,7 @@ load ../helpers
 
 @test "without a command it says what there is, and fails" {
 	cloche
-	fails_with 2
+	fails_with 125
 	complains "usage: cloche COMMAND"
 	complains "run a program in a box"
 }
@@ -50,12 +50,12 @@ load ../helpers
 
 @test "an unknown command is told in one line, with what was meant" {
 	cloche rum -- true
-	fails_with 2
+	fails_with 125
 	complains "rum"
 	complains "did you mean 'run'?"
 	[ "$(wc -l <<<"$stderr")" = 1 ] || tell "wanted one line"
 	cloche help rum
-	fails_with 2
+	fails_with 125
 	complains "rum"
 }
 
@@ -70,7 +70,7 @@ load ../helpers
 	cloche explain --al
 	succeeds # Short for --all.
 	cloche explain --alll
-	fails_with 2
+	fails_with 125
 	complains "did you mean '--all'?"
 }
 

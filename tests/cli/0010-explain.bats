@@ -73,7 +73,7 @@ assert len(calls) > 400, len(calls)
 
 @test "a program makes no sense here" {
 	cloche explain -- true
-	fails_with 2
+	fails_with 125
 	complains "'true'"
 }
 

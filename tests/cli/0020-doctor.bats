@@ -54,6 +54,6 @@ assert all("remedy" in check for check in found["checks"] if not check["found"])
 
 @test "doctor wants no arguments" {
 	cloche doctor please
-	fails_with 2
+	fails_with 125
 	complains "please"
 }
