@@ -9,7 +9,7 @@
  *     w/NAME/    overlayfs's own, of the same; nothing of the box's
  *     p/NAME/    a private directory. In the lowest layer that has it a plain tree, above that what
  *                was changed, in the marks of overlayfs, too
- *     f/NAME     a file of which the box has its own copy
+ *     f/NAME     a file of which the box has its own copy, all of it
  *     views      which path each NAME stands for, one line each: "u|p|f NAME GUEST HOST", fields
  *                percent-encoded, HOST "-" where nothing of the host's lies below; of several lines
  *                for one NAME the last is true. Ours: no guest can write it
@@ -67,8 +67,15 @@ void layer_stack_done(struct layer_stack *stack);
  * for host root, who is that already. */
 int layer_own_all(struct cloche_err *err);
 
+/* Runs it in a child process and waits for that: its result, and what it says in err. */
+int layer_in_child(int (*run)(void *arg, struct cloche_err *err), void *arg,
+		   struct cloche_err *err);
+
 /* Notes in the layer's file which paths its directories stand for. Called where a box starts. */
 struct root_plan;
 int layer_note_views(int layer_fd, const struct root_plan *plan, struct cloche_err *err);
+
+/* The lower layer's file has all that the upper one's has. */
+int layer_merge_views(int upper_fd, int lower_fd);
 
 #endif

@@ -2,6 +2,8 @@
 #include "launch/launch.h"
 
 #include "base/own.h"
+#include "box/box.h"
+#include "box/layer.h"
 #include "box/store.h"
 #include "launch/loop.h"
 #include "sys/sys.h"
@@ -23,7 +25,7 @@ static int prepare_identity(struct launch *launch, struct cloche_err *err)
 
 	if (r < 0 || !launch->identity.rooted)
 		return r;
-	r = launch->box_fd >= 0 ? identity_kept_range(&launch->identity, launch->box_fd, err)
+	r = launch->box.fd >= 0 ? identity_kept_range(&launch->identity, launch->box.fd, err)
 				: identity_take_range(&launch->identity, err);
 	if (r < 0)
 		return r;
@@ -46,6 +48,8 @@ static int prepare_root(struct launch *launch, struct cloche_err *err)
 	if (r == 0)
 		r = root_plan_make(&launch->root, launch->policy, &mounts, &options, err);
 	host_mounts_done(&mounts);
+	if (r == 0 && launch->box.fd >= 0)
+		r = layer_note_views(launch->storage_fd, &launch->root, err);
 	return r;
 }
 
@@ -158,6 +162,43 @@ static void open_pipe_to_others(int fd)
 	(void)fchmod(fd, (st.st_mode & 0777) | mode); /* Else such a program is told EACCES. */
 }
 
+static int make_box(const struct launch *launch, struct cloche_err *err)
+{
+	const struct box_options options = {.name = launch->options->box_name};
+	int r = box_create(&launch->store, &options, err);
+
+	return r == -EEXIST ? 0 : r; /* Somebody else was faster. */
+}
+
+/* The kept box, made when it is new. It runs until the end of this process, or of the run. */
+static int prepare_box(struct launch *launch, const struct identity *caller,
+		       struct cloche_err *err)
+{
+	const char *name = launch->options->box_name;
+	struct stored_box *box = &launch->box;
+	int r = store_open(&launch->store, caller->caller_home, caller->rooted, err);
+
+	if (r == 0)
+		r = store_box_open(box, &launch->store, name, STORE_RUN, err);
+	if (r == -ENOENT) {
+		r = make_box(launch, err);
+		if (r == 0)
+			r = store_box_open(box, &launch->store, name, STORE_RUN, err);
+	}
+	if (r == 0)
+		r = launch->storage_fd = store_top_open(box, err);
+	if (r < 0)
+		return r;
+	const struct stack_layer *layer = stack_find(&box->stack, box->stack.top);
+	while ((layer = stack_parent(&box->stack, layer)) != NULL) {
+		if (launch->layer_count == STACK_DEPTH_MAX)
+			return err_set(err, -E2BIG, "box '%s' has too many layers; see "
+						    "cloche box drop", name);
+		launch->layers[launch->layer_count++] = layer->id;
+	}
+	return 0;
+}
+
 static int prepare(struct launch *launch, struct cloche_err *err)
 {
 	const struct launch_options *options = launch->options;
@@ -167,8 +208,7 @@ static int prepare(struct launch *launch, struct cloche_err *err)
 	if (r == 0)
 		store_sweep(caller.caller_home, caller.rooted);
 	if (r == 0 && options->box_name != NULL)
-		r = store_open_box(caller.caller_home, caller.rooted, options->box_name,
-				   &launch->box_fd, &launch->storage_fd, err);
+		r = prepare_box(launch, &caller, err);
 	if (r == 0)
 		r = prepare_identity(launch, err);
 	if (r == 0)
@@ -289,7 +329,8 @@ static void done(struct launch *launch)
 		free(launch->variables[i]);
 	free(launch->cwd);
 	free(launch->storage_path);
-	close_fd(&launch->box_fd);
+	store_box_close(&launch->box);
+	store_close(&launch->store);
 	close_fd(&launch->storage_fd);
 	close_fd(&launch->userns_fd);
 	close_fd(&launch->link_fd);
@@ -320,7 +361,8 @@ int launch_run(const struct launch_options *options, struct cloche_err *err)
 	*launch = (struct launch){
 		.options = options,
 		.policy = options->policy,
-		.box_fd = -1,
+		.store = {.fd = -1, .boxes_fd = -1, .layers_fd = -1, .trash_fd = -1},
+		.box = {.fd = -1, .lock_fd = -1},
 		.storage_fd = -1,
 		.userns_fd = -1,
 		.link_fd = -1,

@@ -88,6 +88,9 @@ static int prepare(struct launch *launch, struct built_world *world, struct cloc
 	const struct build_options options = {
 		.plan = &launch->root,
 		.storage_fd = launch->storage_fd,
+		.layers_fd = launch->store.layers_fd,
+		.layers = launch->layers,
+		.layer_count = launch->layer_count,
 		/* What lies in memory is under both limits. */
 		.disk_bytes = disk == 0 || (memory > 0 && memory < disk) ? memory : disk,
 		.shm_bytes = memory == 0 || (disk > 0 && disk < memory) ? disk : memory,
