@@ -24,6 +24,7 @@
 struct merger {
 	const char *mark;   /* prefix of overlayfs's attributes */
 	const char *opaque; /* the attribute of a directory that hides what is below it */
+	const char *origin; /* of one that has something below it */
 	bool lowest;	    /* nothing lies below the lower one: whiteouts have nothing to hide */
 	int layer_fd;	    /* the lower layer's directory */
 	int upper_fd;	    /* owned: where we are */
@@ -64,6 +65,18 @@ static int is_opaque(const struct merger *m, int fd)
 	ssize_t n = SYS_RESULT(fgetxattr(fd, m->opaque, value, sizeof(value)));
 
 	return n == 1 && value[0] == 'y';
+}
+
+/* Can a whiteout hide anything in the lower directory where we are? Not in one that was made new in
+ * its layer; there the kernel, which tells that by the same mark, would even list it. */
+static bool whiteouts_hide(const struct merger *m)
+{
+	if (m->lowest)
+		return false;
+	/* What the view is of lies below in any case. */
+	return m->depth <= 1 ||
+	       (SYS_RESULT(fgetxattr(m->lower_fd, m->origin, NULL, 0)) >= 0 &&
+		!is_opaque(m, m->lower_fd));
 }
 
 static int move_over(const struct merger *m, const char *name)
@@ -138,7 +151,7 @@ static int merge_entry(struct merger *m, const char *name)
 		return r == -ENOENT ? 0 : r;
 	if (S_ISDIR(st.st_mode))
 		return merge_dir(m, name);
-	if (is_whiteout(&st) && m->lowest) {
+	if (is_whiteout(&st) && !whiteouts_hide(m)) {
 		r = put_away(m, name);
 		return r < 0 ? r : sys_unlinkat(m->upper_fd, name, 0);
 	}
@@ -262,6 +275,8 @@ static int merge_kind(const struct stored_box *box, const struct stack_layer *lo
 			.mark = box->store->rooted ? "trusted.overlay." : "user.overlay.",
 			.opaque = box->store->rooted ? "trusted.overlay.opaque"
 						     : "user.overlay.opaque",
+			.origin = box->store->rooted ? "trusted.overlay.origin"
+						     : "user.overlay.origin",
 			.lowest = is_lowest(box, lower, kind, name),
 			.layer_fd = lower_fd,
 			.upper_fd = -1,

@@ -165,9 +165,11 @@ static void open_pipe_to_others(int fd)
 static int make_box(const struct launch *launch, struct cloche_err *err)
 {
 	const struct box_options options = {.name = launch->options->box_name};
-	int r = box_create(&launch->store, &options, err);
+	struct cloche_err said = {0};
+	int r = box_create(&launch->store, &options, &said);
 
-	return r == -EEXIST ? 0 : r; /* Somebody else was faster. */
+	/* Somebody else may have been faster. */
+	return r == 0 || r == -EEXIST ? 0 : err_set(err, r, "%s", said.text);
 }
 
 /* The kept box, made when it is new. It runs until the end of this process, or of the run. */
@@ -178,12 +180,16 @@ static int prepare_box(struct launch *launch, const struct identity *caller,
 	struct stored_box *box = &launch->box;
 	int r = store_open(&launch->store, caller->caller_home, caller->rooted, err);
 
-	if (r == 0)
-		r = store_box_open(box, &launch->store, name, STORE_RUN, err);
+	if (r < 0)
+		return r;
+	struct cloche_err said = {0};
+	r = store_box_open(box, &launch->store, name, STORE_RUN, &said);
 	if (r == -ENOENT) {
 		r = make_box(launch, err);
 		if (r == 0)
 			r = store_box_open(box, &launch->store, name, STORE_RUN, err);
+	} else if (r < 0) {
+		r = err_set(err, r, "%s", said.text);
 	}
 	if (r == 0)
 		r = launch->storage_fd = store_top_open(box, err);

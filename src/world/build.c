@@ -173,47 +173,89 @@ static int stage_mask(const struct builder *b, const struct piece *piece, const 
 	return mask_make_stubs(b, piece, fd);
 }
 
-/* Earlier layers, then the mask, then the host. */
-static int stage_lowers(const struct builder *b, const struct piece *piece, size_t index,
-			const char *name, struct buf *lower)
+/* The mask, then the host. */
+static int stage_host(const struct builder *b, const struct piece *piece, size_t index,
+		      struct buf *lower)
 {
 	char host[64] = "";
 	char mask[32];
-	bool writable = piece->kind == PIECE_OVERLAY;
-	bool masked = piece->stub_count > 0 || piece->host == NULL;
-	int r = writable ? builder_stage_layers(b, "u", name, index, lower) : 0;
+	int r = 0;
 
 	(void)snprintf(mask, sizeof(mask), "m/%zu", index);
-	if (r >= 0 && masked) {
+	if (piece->stub_count > 0 || piece->host == NULL) {
 		r = stage_mask(b, piece, mask);
 		if (r == 0)
-			r = buf_format(lower, "%s" STAGING "/%s", lower->length > 0 ? ":" : "",
-				       mask);
+			r = buf_format(lower, STAGING "/%s", mask);
 	}
-	if (r >= 0 && piece->host != NULL) {
+	if (r == 0 && piece->host != NULL) {
 		r = stage_lower(b, piece, index, host, sizeof(host));
 		if (r == 0)
 			r = buf_format(lower, "%s%s", lower->length > 0 ? ":" : "", host);
 	}
-	/* overlayfs wants two lower layers where there is no upper one. */
-	if (r >= 0 && !writable && piece->host == NULL) {
-		r = sys_mkdir_all(b->staging_fd, "m/empty", 0755);
-		if (r == 0)
-			r = buf_text(lower, ":" STAGING "/m/empty");
+	return r;
+}
+
+/* overlayfs wants two lower layers where there is no upper one. */
+static int add_empty(const struct builder *b, struct buf *lower)
+{
+	int r = sys_mkdir_all(b->staging_fd, "m/empty", 0755);
+
+	return r < 0 || strchr(buf_string(lower), ':') != NULL
+		       ? r
+		       : buf_text(lower, ":" STAGING "/m/empty");
+}
+
+/* No lower layer may be inside another, and the store is inside the host's directory: so that one
+ * becomes an overlay by itself, inside which there is nothing. */
+static int wrap_host(const struct builder *b, size_t index, struct buf *lower)
+{
+	char name[32];
+	const struct overlay_parts parts = {.lower = buf_string(lower)};
+	int r = add_empty(b, lower);
+	_own_(closep) int mount_fd = r < 0 ? r : builder_mount_overlay(b, &parts);
+
+	(void)snprintf(name, sizeof(name), "n/%zu", index);
+	r = mount_fd < 0 ? mount_fd : sys_mkdir_all(b->staging_fd, name, 0755);
+	_own_(closep) int point_fd =
+		r < 0 ? r : sys_openat(b->staging_fd, name, O_PATH | O_DIRECTORY);
+	r = point_fd < 0 ? point_fd : sys_move_mount(mount_fd, point_fd);
+	buf_clear(lower);
+	return r < 0 ? r : buf_format(lower, STAGING "/%s", name);
+}
+
+static int stage_lowers(const struct builder *b, const struct piece *piece, size_t index,
+			const char *name, struct overlay_parts *parts, struct buf *lower)
+{
+	struct buf host;
+	bool writable = piece->kind == PIECE_OVERLAY;
+	int layers = writable ? builder_stage_layers(b, "u", name, index, lower) : 0;
+
+	buf_init(&host, 4095);
+	int r = layers < 0 ? layers : stage_host(b, piece, index, &host);
+	if (r == 0 && layers > 0 && piece->host != NULL && builder_store_is_in(b, piece->host)) {
+		r = wrap_host(b, index, &host);
+		parts->wrapped = true;
 	}
-	return r < 0 ? r : 0;
+	if (r == 0)
+		r = buf_format(lower, "%s%s", lower->length > 0 ? ":" : "", buf_string(&host));
+	if (r == 0 && !writable)
+		r = add_empty(b, lower);
+	buf_done(&host);
+	return r;
 }
 
 static int overlay(const struct builder *b, const struct piece *piece, size_t index)
 {
 	char name[NAME_MAX + 1];
 	struct buf lower;
-	bool writable = piece->kind == PIECE_OVERLAY;
+	struct overlay_parts parts = {.kind = NULL, .name = name};
 
 	buf_init(&lower, 4095);
 	world_layer_name(piece->guest, name, sizeof(name));
-	int r = stage_lowers(b, piece, index, name, &lower);
-	if (r == 0 && writable)
+	if (piece->kind == PIECE_OVERLAY)
+		parts.kind = "u";
+	int r = stage_lowers(b, piece, index, name, &parts, &lower);
+	if (r == 0 && parts.kind != NULL)
 		r = builder_make_upper(b, piece, "u", name);
 	if (r < 0) {
 		buf_done(&lower);
@@ -221,11 +263,7 @@ static int overlay(const struct builder *b, const struct piece *piece, size_t in
 			       ? r
 			       : builder_fail(b, r, "prepare the layer of", piece->guest);
 	}
-	const struct overlay_parts parts = {
-		.lower = buf_string(&lower),
-		.kind = writable ? "u" : NULL,
-		.name = name,
-	};
+	parts.lower = buf_string(&lower);
 	_own_(closep) int mount_fd = builder_mount_overlay(b, &parts);
 	buf_done(&lower);
 	return mount_fd < 0 ? builder_fail(b, mount_fd, "overlay", piece->guest)
@@ -401,13 +439,12 @@ static int stage(struct builder *b, bool *ret_needs_storage)
 	static const char *const stored[] = {"u", "w", "p", "f"};
 	const struct build_options *o = b->options;
 	char storage_path[PATH_MAX] = "";
-	char layers_path[PATH_MAX] = "";
 
 	/* Where they are without a name, the opens tell. */
 	if (o->storage_fd >= 0)
 		(void)name_of(o->storage_fd, storage_path, sizeof(storage_path));
 	if (o->layer_count > 0)
-		(void)name_of(o->layers_fd, layers_path, sizeof(layers_path));
+		(void)name_of(o->layers_fd, b->layers_path, sizeof(b->layers_path));
 	_own_(closep) int tmpfs_fd = new_tmpfs("0755", 0, 0);
 	_own_(closep) int point_fd = sys_openat(AT_FDCWD, STAGING, O_PATH | O_DIRECTORY);
 	if (tmpfs_fd < 0 || point_fd < 0)
@@ -435,7 +472,7 @@ static int stage(struct builder *b, bool *ret_needs_storage)
 	if (r < 0 || b->storage_fd < 0)
 		return builder_fail(b, r < 0 ? r : b->storage_fd, "use the storage of", "the box");
 	if (o->layer_count > 0)
-		r = builder_mount_layers(b, layers_path);
+		r = builder_mount_layers(b);
 	for (size_t i = 0; i < ARRAY_LENGTH(stored) && r == 0; i++) {
 		r = sys_mkdirat(b->storage_fd, stored[i], 0755);
 		r = r == -EEXIST ? 0 : r;

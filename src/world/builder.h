@@ -8,12 +8,14 @@
 #include "base/buf.h"
 #include "world/build.h"
 
+#include <limits.h>
 #include <sys/stat.h>
 
 struct builder {
 	const struct build_options *options;
 	int staging_fd;
 	int storage_fd;
+	char layers_path[PATH_MAX]; /* of the host */
 	int layers_fd; /* as mounted for the staging; -1: no layers below the storage */
 	int root_fd;
 	struct cloche_err *err;
@@ -37,7 +39,10 @@ int builder_stage_layers(const struct builder *b, const char *kind, const char *
 int builder_open_newest(const struct builder *b, const char *kind, const char *name, int flags);
 
 /* Shows the directory of all layers to the staging. */
-int builder_mount_layers(struct builder *b, const char *path);
+int builder_mount_layers(struct builder *b);
+
+/* Are the layers below this directory of the host? */
+bool builder_store_is_in(const struct builder *b, const char *host);
 
 /* A descriptor from before the mount namespace was made belongs to the old one, whose mounts cannot
  * be cloned. The same directory by its name here, and only if it is the same. */
@@ -55,6 +60,8 @@ struct overlay_parts {
 	const char *lower; /* all of it, ":" between them, topmost first */
 	const char *kind;  /* where in the storage it is written: "u", "p"; NULL: nowhere */
 	const char *name;
+	/* The host's is an overlay by itself: inode numbers are of several file systems then. */
+	bool wrapped;
 };
 
 /* A descriptor of the mount, attached nowhere that the box could see. */

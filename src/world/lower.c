@@ -25,12 +25,12 @@ int builder_reopen(int fd, const char *path)
 	return TAKE_FD(&own_fd);
 }
 
-int builder_mount_layers(struct builder *b, const char *path)
+int builder_mount_layers(struct builder *b)
 {
 	const struct mount_attr attributes = {
 		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
 	};
-	_own_(closep) int own_fd = builder_reopen(b->options->layers_fd, path);
+	_own_(closep) int own_fd = builder_reopen(b->options->layers_fd, b->layers_path);
 	_own_(closep) int mount_fd =
 		own_fd < 0 ? own_fd
 			   : sys_open_tree(own_fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
@@ -46,6 +46,17 @@ int builder_mount_layers(struct builder *b, const char *path)
 	if (r == 0)
 		r = b->layers_fd = sys_openat(b->staging_fd, "k", O_RDONLY | O_DIRECTORY);
 	return r < 0 ? r : 0;
+}
+
+bool builder_store_is_in(const struct builder *b, const char *host)
+{
+	struct stat own;
+	struct stat other;
+
+	/* Another file system's directories are in nobody else's. */
+	return path_below(b->layers_path, host) &&
+	       (sys_fstat(b->layers_fd, &own) < 0 || sys_fstatat(AT_FDCWD, host, &other, 0) < 0 ||
+		own.st_dev == other.st_dev);
 }
 
 static void layer_path(const struct builder *b, size_t i, const char *kind, const char *name,

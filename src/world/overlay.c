@@ -76,6 +76,8 @@ static int configure_overlay(int fs_fd, const struct overlay_parts *parts, bool 
 			r = sys_fsconfig_string(fs_fd, "workdir", path);
 		if (r == 0)
 			r = sys_fsconfig_string(fs_fd, "index", "off");
+		if (r == 0 && parts->wrapped)
+			r = sys_fsconfig_string(fs_fd, "xino", "on");
 	}
 	if (r < 0)
 		return r;
@@ -101,8 +103,9 @@ static int mount_by_page(const struct builder *b, const struct overlay_parts *pa
 	if (r == 0)
 		r = buf_format(&buf,
 			       "lowerdir=%s,upperdir=" STAGING "/s/%s/%s,workdir=" STAGING
-			       "/s/w/%s,index=off,%s",
+			       "/s/w/%s,index=off,%s%s",
 			       parts->lower, parts->kind, parts->name, parts->name,
+			       parts->wrapped ? "xino=on," : "",
 			       b->options->rooted ? "redirect_dir=nofollow,metacopy=off"
 						  : "userxattr");
 	if (r == 0)
