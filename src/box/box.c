@@ -2,10 +2,12 @@
 #include "box/box.h"
 
 #include "base/own.h"
+#include "box/log.h"
 #include "box/merge.h"
 #include "box/trash.h"
 #include "sys/sys.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -84,6 +86,19 @@ static int make_over(const struct store *store, const char *name, struct stack *
 	return store_box_make(store, name, stack, like, err);
 }
 
+/* The first line of a new box's log. */
+static void log_made(const struct store *store, const char *name, const char *event,
+		     const char *from)
+{
+	struct stored_box box;
+	struct cloche_err err = {0};
+
+	if (store_box_open(&box, store, name, STORE_LOOK, &err) < 0)
+		return;
+	box_log(&box, event, "from", from, NULL);
+	store_box_close(&box);
+}
+
 static int check_is_new(const struct store *store, const char *name, struct cloche_err *err)
 {
 	struct stat st;
@@ -115,7 +130,10 @@ static int create_on(const struct store *store, const struct box_options *option
 		for (size_t i = 0; i < stack.layer_count; i++)
 			stack.layers[i].name[0] = '\0';
 		memcpy(stack.base, base.stack.id, sizeof(stack.base));
+		stack.temporary = options->temporary;
 		r = make_over(store, options->name, &stack, parent, &base, err);
+		if (r == 0)
+			log_made(store, options->name, "create", options->base);
 	}
 	stack_done(&stack);
 	store_box_close(&base);
@@ -133,6 +151,8 @@ int box_create(const struct store *store, const struct box_options *options,
 	int r = lock_fd < 0 ? lock_fd : check_is_new(store, options->name, err);
 	if (r == 0)
 		r = make_over(store, options->name, &stack, "", NULL, err);
+	if (r == 0)
+		log_made(store, options->name, "create", NULL);
 	stack_done(&stack);
 	return r;
 }
@@ -154,7 +174,12 @@ int box_clone(const struct store *store, const char *from, const char *to, struc
 		r = stack_copy(&stack, &box.stack);
 	if (r == 0) {
 		stack_take_out(&stack, stack.top);
+		stack.temporary = false;
 		r = make_over(store, to, &stack, parent, &box, err);
+		if (r == 0) {
+			log_made(store, to, "clone", from);
+			box_log(&box, "cloned", "to", to, NULL);
+		}
 	}
 	stack_done(&stack);
 	store_box_close(&box);
@@ -176,6 +201,8 @@ int box_rename(const struct store *store, const char *from, const char *to, stru
 			r = sys_fsync(store->boxes_fd);
 		if (r < 0)
 			r = err_set(err, r, "cannot rename box '%s': %s", from, errno_text(r));
+		else
+			box_log(&box, "rename", "from", from, "to", to, NULL);
 	}
 	store_box_close(&box);
 	return r;
@@ -230,6 +257,80 @@ int box_remove(const struct store *store, const char *name, struct cloche_err *e
 	return r < 0 ? r : trash_collect(store, err);
 }
 
+struct names {
+	char (*list)[STORE_NAME_SIZE]; /* owned */
+	size_t count;
+	bool temporary; /* only those */
+};
+
+static int add_name(struct stored_box *box, void *arg, struct cloche_err *err)
+{
+	struct names *names = arg;
+
+	if (names->temporary && !box->stack.temporary)
+		return 0;
+	char(*list)[STORE_NAME_SIZE] = realloc(names->list, (names->count + 1) * sizeof(*list));
+	if (list == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	names->list = list;
+	memcpy(list[names->count++], box->name, sizeof(box->name));
+	return 0;
+}
+
+/* Removes what runs that were killed have left; one that cannot be, the next time. */
+static void remove_temporary(const struct store *store)
+{
+	struct names names = {.temporary = true};
+	struct cloche_err err = {0};
+
+	(void)store_boxes(store, add_name, &names, &err);
+	for (size_t i = 0; i < names.count; i++)
+		(void)box_remove(store, names.list[i], &err);
+	free(names.list);
+}
+
+int box_create_temporary(const struct store *store, const char *base,
+			 char ret_name[STORE_NAME_SIZE], struct cloche_err *err)
+{
+	const struct box_options options = {.name = ret_name, .base = base, .temporary = true};
+	char id[LAYER_ID_SIZE];
+	int r = store_new_id(id, err);
+
+	if (r < 0)
+		return r;
+	remove_temporary(store);
+	(void)snprintf(ret_name, STORE_NAME_SIZE, "run-%s", id);
+	return box_create(store, &options, err);
+}
+
+int box_create_on(const struct store *store, const struct box_options *options,
+		  struct cloche_err *err)
+{
+	struct stored_box box;
+	struct stored_box base;
+	struct cloche_err said = {0};
+	int r = store_box_open(&box, store, options->name, STORE_LOOK, &said);
+
+	if (r == -ENOENT) {
+		r = box_create(store, options, &said);
+		if (r != -EEXIST)
+			return r < 0 ? err_set(err, r, "%s", said.text) : 0;
+		r = store_box_open(&box, store, options->name, STORE_LOOK, &said);
+	}
+	if (r < 0)
+		return err_set(err, r, "%s", said.text);
+	r = store_box_open(&base, store, options->base, STORE_LOOK, err);
+	if (r == 0) {
+		if (strcmp(box.stack.base, base.stack.id) != 0)
+			r = err_set(err, -EINVAL, "box '%s' is there already and stands on %s",
+				    options->name,
+				    box.stack.base[0] == '\0' ? "the host" : "another base");
+		store_box_close(&base);
+	}
+	store_box_close(&box);
+	return r;
+}
+
 /* ---- snapshots ---- */
 
 static void next_number(const struct stack *stack, char ret_name[STORE_NAME_SIZE])
@@ -261,6 +362,8 @@ int box_snapshot(const struct store *store, const char *name, const char *snapsh
 		r = freeze(&box, ret_name, err);
 	if (r == 0)
 		r = store_box_write(&box, err);
+	if (r == 0)
+		box_log(&box, "snapshot", "name", ret_name, NULL);
 	store_box_close(&box);
 	return r;
 }
@@ -312,6 +415,8 @@ int box_rollback(const struct store *store, const char *name, const char *snapsh
 	}
 	if (r >= 0)
 		r = write_fewer(&box, err);
+	if (r == 0)
+		box_log(&box, "rollback", "snapshot", snapshot, NULL);
 	close_fd(&lock_fd);
 	store_box_close(&box);
 	return r < 0 ? r : trash_collect(store, err);
@@ -396,32 +501,18 @@ int box_drop(const struct store *store, const char *name, const char *snapshot,
 		r = write_fewer(&box, err);
 	close_fd(&lock_fd);
 	if (r == 0)
+		box_log(&box, "drop", "snapshot", snapshot, NULL);
+	if (r == 0)
 		r = merge_all(&box, err);
 	store_box_close(&box);
 	return r < 0 ? r : trash_collect(store, err);
 }
 
-struct names {
-	char (*list)[STORE_NAME_SIZE]; /* owned */
-	size_t count;
-};
-
-static int add_name(struct stored_box *box, void *arg, struct cloche_err *err)
-{
-	struct names *names = arg;
-	char(*list)[STORE_NAME_SIZE] =
-		realloc(names->list, (names->count + 1) * sizeof(*list));
-
-	if (list == NULL)
-		return err_set(err, -ENOMEM, "out of memory");
-	names->list = list;
-	memcpy(list[names->count++], box->name, sizeof(box->name));
-	return 0;
-}
-
 int box_prune(const struct store *store, struct cloche_err *err)
 {
 	struct names names = {0};
+
+	remove_temporary(store);
 	int r = store_boxes(store, add_name, &names, err);
 
 	for (size_t i = 0; i < names.count && r == 0; i++) {

@@ -13,6 +13,7 @@
 
 struct box_options {
 	const char *name;
+	bool temporary;
 	const char *base; /* a box whose present state this one stands on; NULL: the host */
 };
 
@@ -21,6 +22,13 @@ int box_create(const struct store *store, const struct box_options *options,
 int box_rename(const struct store *store, const char *from, const char *to,
 	       struct cloche_err *err);
 int box_remove(const struct store *store, const char *name, struct cloche_err *err);
+/* One that is used by a run on `base` and then removed; its name is made. What killed runs have left
+ * is removed first. */
+int box_create_temporary(const struct store *store, const char *base,
+			 char ret_name[STORE_NAME_SIZE], struct cloche_err *err);
+/* Makes the box where it is missing; -EINVAL: it is there and does not stand on that base. */
+int box_create_on(const struct store *store, const struct box_options *options,
+		  struct cloche_err *err);
 /* Shares all layers and has all snapshots of it. */
 int box_clone(const struct store *store, const char *from, const char *to, struct cloche_err *err);
 

@@ -31,7 +31,7 @@ static void add_time(struct json_object *object)
 	struct timespec now;
 	struct tm parts;
 	char text[40];
-	char full[48];
+	char full[64];
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	if (gmtime_r(&now.tv_sec, &parts) == NULL ||

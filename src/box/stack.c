@@ -178,6 +178,12 @@ static bool take_time(uint64_t *ret_time, const char *text)
 	return end != text && *end == '\0';
 }
 
+static bool take_bool(bool *ret_value, const char *text)
+{
+	*ret_value = strcmp(text, "yes") == 0;
+	return *ret_value || strcmp(text, "no") == 0;
+}
+
 static int take_line(struct stack *stack, char *line)
 {
 	char *fields[5] = {0};
@@ -205,6 +211,7 @@ static int take_line(struct stack *stack, char *line)
 		    : strcmp(fields[0], "base") == 0	? take_id(stack->base, fields[1])
 		    : strcmp(fields[0], "top") == 0	? take_id(stack->top, fields[1])
 		    : strcmp(fields[0], "merging") == 0 ? take_id(stack->merging, fields[1])
+		    : strcmp(fields[0], "temporary") == 0 ? take_bool(&stack->temporary, fields[1])
 		    : strcmp(fields[0], "made") == 0	? take_time(&stack->time, fields[1])
 							: false;
 	return good ? 0 : -EINVAL;
@@ -259,9 +266,10 @@ static const char *or_none(const char *text)
 
 int stack_format(const struct stack *stack, struct buf *buf)
 {
-	int r = buf_format(buf, VERSION_LINE "\nbox %s\nbase %s\nmade %llu\ntop %s\nmerging %s\n",
+	int r = buf_format(buf, VERSION_LINE "\nbox %s\nbase %s\nmade %llu\ntemporary %s\ntop %s\n"
+			   "merging %s\n",
 			   stack->id, or_none(stack->base), (unsigned long long)stack->time,
-			   stack->top, or_none(stack->merging));
+			   stack->temporary ? "yes" : "no", stack->top, or_none(stack->merging));
 
 	for (size_t i = 0; i < stack->layer_count && r == 0; i++) {
 		const struct stack_layer *layer = &stack->layers[i];

@@ -41,6 +41,7 @@ struct stack {
 	char top[LAYER_ID_SIZE];     /* what runs write to */
 	char merging[LAYER_ID_SIZE]; /* this one is being merged into its parent; "": none */
 	uint64_t time;		     /* seconds, when the box was made */
+	bool temporary;		     /* of one run: whoever finds it not running removes it */
 	struct stack_layer *layers;  /* owned */
 	size_t layer_count;
 };
