@@ -4,12 +4,14 @@
 #include "base/own.h"
 #include "box/box.h"
 #include "box/layer.h"
+#include "box/log.h"
 #include "box/store.h"
 #include "launch/loop.h"
 #include "sys/sys.h"
 
 #include <assert.h>
 #include <fcntl.h>
+#include <json-c/json.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -358,6 +360,38 @@ static void close_others(const struct launch_options *options)
 	sys_close_others(kept, count);
 }
 
+/* More than this, and the box's log has only how it ended. */
+#define LOG_REPORT_MAX ((size_t)256 << 10)
+
+static void log_start(const struct launch *launch)
+{
+	struct buf command;
+
+	buf_init(&command, LOG_REPORT_MAX);
+	for (char *const *word = launch->options->argv; *word != NULL; word++)
+		(void)buf_format(&command, "%s%s", command.length > 0 ? " " : "", *word);
+	box_log(&launch->box, "start", "command", buf_string(&command), NULL);
+	buf_done(&command);
+}
+
+static void log_end(const struct launch *launch, int status, const struct cloche_err *err)
+{
+	_own_(freep) char *text =
+		status < 0 ? NULL : report_json(&launch->report, launch->options->argv);
+	struct json_object *object = text == NULL ? NULL : json_tokener_parse(text);
+
+	if (object == NULL) {
+		box_log(&launch->box, "failed", "error", err == NULL ? NULL : err->text, NULL);
+		return;
+	}
+	if (strlen(text) > LOG_REPORT_MAX) {
+		json_object_object_del(object, "command");
+		json_object_object_del(object, "refused");
+		json_object_object_del(object, "started");
+	}
+	box_log_object(&launch->box, "end", object);
+}
+
 int launch_run(const struct launch_options *options, struct cloche_err *err)
 {
 	struct launch *launch = calloc(1, sizeof(*launch));
@@ -379,10 +413,14 @@ int launch_run(const struct launch_options *options, struct cloche_err *err)
 	(void)umask(launch->umask);
 	close_others(options);
 	int status = prepare(launch, err);
+	if (status == 0 && launch->box.fd >= 0)
+		log_start(launch);
 	if (status == 0)
 		status = run(launch, err);
 	launch->report.exit_status = status;
 	launch->report.box_peak_bytes = limiter_memory_peak(&launch->limiter);
+	if (launch->box.fd >= 0)
+		log_end(launch, status, err);
 	if (status >= 0 && options->report != NULL) {
 		*options->report = launch->report;
 		launch->report = (struct report){0};

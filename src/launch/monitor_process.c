@@ -5,6 +5,7 @@
  */
 #include "base/own.h"
 #include "launch/launch.h"
+#include "launch/running.h"
 #include "launch/terminal.h"
 #include "monitor/monitor.h"
 #include "monitor/stop.h"
@@ -310,6 +311,7 @@ _Noreturn void monitor_process(struct launch *launch)
 	int setup_fd = -1;
 
 	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+	(void)sys_prctl(PR_SET_NAME, (unsigned long)(uintptr_t)MONITOR_COMM, 0, 0);
 	/* A launcher that died before that is seen by its end of the socket. */
 	struct pollfd link = {.fd = launch->link_fd};
 	if (sys_poll(&link, 1, 0) > 0 && (link.revents & (POLLHUP | POLLERR)) != 0)
