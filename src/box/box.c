@@ -18,12 +18,16 @@ static int too_many(const char *name, struct cloche_err *err)
 }
 
 /* Has anything run on the top layer? */
-static bool is_top_used(const struct stored_box *box)
+static int is_top_used(const struct stored_box *box, bool *ret_used, struct cloche_err *err)
 {
 	_own_(closep) int fd = store_layer_open(box->store, box->stack.top);
 	struct stat st;
+	int r = fd < 0 ? fd : sys_fstatat(fd, "u", &st, AT_SYMLINK_NOFOLLOW);
 
-	return fd >= 0 && sys_fstatat(fd, "u", &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (r < 0 && r != -ENOENT)
+		return err_set(err, r, "box '%s': its layer: %s", box->name, errno_text(r));
+	*ret_used = r == 0;
+	return 0;
 }
 
 /* What was the top will not change any more: a new one lies over it. Only in memory. */
@@ -54,9 +58,12 @@ static int freeze(struct stored_box *box, const char *name, struct cloche_err *e
 static int settle(struct stored_box *box, char ret_id[LAYER_ID_SIZE], struct cloche_err *err)
 {
 	const struct stack_layer *top = stack_find(&box->stack, box->stack.top);
-	int r = 0;
+	bool used = false;
+	int r = is_top_used(box, &used, err);
 
-	if (is_top_used(box)) {
+	if (r < 0)
+		return r;
+	if (used) {
 		memcpy(ret_id, box->stack.top, LAYER_ID_SIZE);
 		r = freeze(box, "", err);
 		return r < 0 ? r : store_box_write(box, err);

@@ -344,7 +344,8 @@ int layer_stack_open(struct layer_stack *ret_stack, const struct stored_box *box
 	if (since != NULL && until == NULL)
 		return err_set(err, -ENOENT, "box '%s' has no snapshot '%s'", box->name, since);
 	if (stack.rooted)
-		stack.id_base = identity_range_of(box->fd);
+		r = identity_range_of(box->fd, &stack.id_base);
+	r = r == -ENOENT ? 0 : r;
 	for (; layer != NULL && r == 0; layer = stack_parent(&box->stack, layer)) {
 		is_new = is_new && layer != until;
 		r = add_layer(&stack, box, layer->id, is_new);

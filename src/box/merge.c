@@ -12,6 +12,7 @@
 #include "sys/sys.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -64,19 +65,25 @@ static int is_opaque(const struct merger *m, int fd)
 	char value[2] = "";
 	ssize_t n = SYS_RESULT(fgetxattr(fd, m->opaque, value, sizeof(value)));
 
+	if (n < 0 && n != -ENODATA && n != -ERANGE && n != -EOPNOTSUPP)
+		return (int)n;
 	return n == 1 && value[0] == 'y';
 }
 
 /* Can a whiteout hide anything in the lower directory where we are? Not in one that was made new in
  * its layer; there the kernel, which tells that by the same mark, would even list it. */
-static bool whiteouts_hide(const struct merger *m)
+static int whiteouts_hide(const struct merger *m)
 {
 	if (m->lowest)
-		return false;
+		return 0;
 	/* What the view is of lies below in any case. */
-	return m->depth <= 1 ||
-	       (SYS_RESULT(fgetxattr(m->lower_fd, m->origin, NULL, 0)) >= 0 &&
-		!is_opaque(m, m->lower_fd));
+	if (m->depth <= 1)
+		return 1;
+	int r = (int)SYS_RESULT(fgetxattr(m->lower_fd, m->origin, NULL, 0));
+	if (r < 0)
+		return r == -ENODATA || r == -EOPNOTSUPP ? 0 : r;
+	r = is_opaque(m, m->lower_fd);
+	return r < 0 ? r : r == 0;
 }
 
 static int move_over(const struct merger *m, const char *name)
@@ -123,7 +130,10 @@ static int merge_dir(struct merger *m, const char *name)
 		return r;
 	bool there = r == 0;
 	bool both = there && S_ISDIR(st.st_mode);
-	if (both && !is_opaque(m, upper_fd)) {
+	int opaque = is_opaque(m, upper_fd);
+	if (opaque < 0)
+		return opaque;
+	if (both && !opaque) {
 		_own_(closep) int lower_fd = open_dir(m->lower_fd, name);
 		if (lower_fd < 0)
 			return lower_fd;
@@ -151,7 +161,10 @@ static int merge_entry(struct merger *m, const char *name)
 		return r == -ENOENT ? 0 : r;
 	if (S_ISDIR(st.st_mode))
 		return merge_dir(m, name);
-	if (is_whiteout(&st) && !whiteouts_hide(m)) {
+	int hides = is_whiteout(&st) ? whiteouts_hide(m) : 1;
+	if (hides < 0)
+		return hides;
+	if (hides == 0) {
 		r = put_away(m, name);
 		return r < 0 ? r : sys_unlinkat(m->upper_fd, name, 0);
 	}
@@ -239,22 +252,25 @@ static int merge_tree(struct merger *m, const char *name)
 	return r;
 }
 
-/* Does a layer below the lower one have this private directory? */
-static bool is_lowest(const struct stored_box *box, const struct stack_layer *lower,
-		      const char *kind, const char *name)
+/* Does no layer below the lower one have this private directory? Nothing else has an end. */
+static int is_lowest(const struct stored_box *box, const struct stack_layer *lower,
+		     const char *kind, const char *name)
 {
+	char path[NAME_MAX + 8];
+
 	if (strcmp(kind, "p") != 0)
-		return false;
+		return 0;
+	(void)snprintf(path, sizeof(path), "p/%s", name);
 	for (const struct stack_layer *layer = stack_parent(&box->stack, lower); layer != NULL;
 	     layer = stack_parent(&box->stack, layer)) {
 		_own_(closep) int fd = store_layer_open(box->store, layer->id);
-		_own_(closep) int kind_fd = fd < 0 ? fd : open_dir(fd, kind);
 		struct stat st;
+		int r = fd < 0 ? fd : sys_fstatat(fd, path, &st, AT_SYMLINK_NOFOLLOW);
 
-		if (kind_fd >= 0 && sys_fstatat(kind_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			return false;
+		if (r != -ENOENT)
+			return r;
 	}
-	return true;
+	return 1;
 }
 
 static int merge_kind(const struct stored_box *box, const struct stack_layer *lower, int upper_fd,
@@ -277,12 +293,14 @@ static int merge_kind(const struct stored_box *box, const struct stack_layer *lo
 						     : "user.overlay.opaque",
 			.origin = box->store->rooted ? "trusted.overlay.origin"
 						     : "user.overlay.origin",
-			.lowest = is_lowest(box, lower, kind, name),
 			.layer_fd = lower_fd,
 			.upper_fd = -1,
 			.lower_fd = -1,
 		};
 
+		int lowest = r < 0 || name[0] == '.' ? 0 : is_lowest(box, lower, kind, name);
+		m.lowest = lowest == 1;
+		r = lowest < 0 ? lowest : r;
 		if (name[0] != '.' && r == 0) {
 			m.upper_fd = open_dir(upper_fd, kind);
 			m.lower_fd = open_dir(lower_fd, kind);

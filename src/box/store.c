@@ -275,8 +275,9 @@ int store_runner(const struct stored_box *box, char *ret_text, size_t size)
 	_own_(closep) int fd = sys_openat(box->fd, "running", O_RDONLY | O_NOFOLLOW);
 
 	ret_text[0] = '\0';
-	if (fd < 0 || sys_flock(fd, LOCK_SH | LOCK_NB) != -EAGAIN)
-		return 0;
+	int r = fd < 0 ? fd : sys_flock(fd, LOCK_SH | LOCK_NB);
+	if (r != -EAGAIN)
+		return r == -ENOENT ? 0 : r;
 	ssize_t n = sys_read_full(fd, ret_text, size - 1);
 	ret_text[n < 0 ? 0 : n] = '\0';
 	ret_text[strcspn(ret_text, "\n")] = '\0';
@@ -317,7 +318,10 @@ static int lock_box(struct stored_box *box, enum store_access access, struct clo
 	if (access == STORE_LOOK)
 		return 0;
 	int r = box->lock_fd = hold(box->fd, "lock", LOCK_EX);
-	if (r >= 0 && store_runner(box, who, sizeof(who)) == 1)
+	int runs = r < 0 ? r : store_runner(box, who, sizeof(who));
+	if (runs < 0)
+		r = runs;
+	if (runs == 1)
 		return err_set(err, -EBUSY, "box '%s' is in use: process %s runs it", box->name,
 			       who[0] == '\0' ? "?" : who);
 	if (r >= 0 && access == STORE_RUN)

@@ -88,7 +88,7 @@ int store_layer_open(const struct store *store, const char *id);
 /* The top, made where it is missing. */
 int store_top_open(const struct stored_box *box, struct cloche_err *err);
 
-/* Who runs the box: "PID NAME..." or "" (and 0). */
+/* 1: it runs, and the text is the PID of who runs it; 0: it does not. */
 int store_runner(const struct stored_box *box, char *ret_text, size_t size);
 
 /* The whole of it, with symlinks resolved; heap, or NULL where there is none. */

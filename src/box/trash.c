@@ -72,14 +72,15 @@ static int compare_ids(const void *a, const void *b)
 	return memcmp(a, b, LAYER_ID_SIZE);
 }
 
+/* What cannot be read may be any range: then none is given back. */
 static int add_range(struct used *used, int box_fd)
 {
-	uint32_t base = identity_range_of(box_fd);
-	uint32_t *ranges = base == 0 ? NULL
-				     : realloc(used->ranges, (used->range_count + 1) * sizeof(*ranges));
+	uint32_t base;
+	int r = identity_range_of(box_fd, &base);
 
-	if (base == 0)
-		return 0;
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	uint32_t *ranges = realloc(used->ranges, (used->range_count + 1) * sizeof(*ranges));
 	if (ranges == NULL)
 		return -ENOMEM;
 	used->ranges = ranges;
@@ -94,7 +95,7 @@ static int add_box(struct stored_box *box, void *arg, struct cloche_err *err)
 
 	if (r == 0 && box->store->rooted)
 		r = add_range(used, box->fd);
-	return r < 0 ? err_set(err, r, "out of memory") : 0;
+	return r < 0 ? err_set(err, r, "box '%s': %s", box->name, errno_text(r)) : 0;
 }
 
 static int used_find_out(const struct store *store, struct used *used, struct cloche_err *err)
@@ -185,6 +186,8 @@ static int free_ranges(const struct store *store, struct cloche_err *err)
 	for (int i = 0; i < count && r == 0; i++) {
 		_own_(closep) int fd = sys_openat(store->trash_fd, entries[i]->d_name,
 						  O_PATH | O_DIRECTORY | O_NOFOLLOW);
+		if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR)
+			r = fd;
 		if (fd >= 0 && entries[i]->d_name[0] != '.')
 			r = add_range(&used, fd);
 	}

@@ -192,7 +192,7 @@ static int choose_kept_range(uint32_t *ret_base, struct cloche_err *err)
 	return err_set(err, -EAGAIN, "there is no range of ids left for another box");
 }
 
-static int read_range(int box_fd, uint32_t *ret_base)
+int identity_range_of(int box_fd, uint32_t *ret_base)
 {
 	char text[32];
 	char *end;
@@ -205,13 +205,6 @@ static int read_range(int box_fd, uint32_t *ret_base)
 		return -EINVAL;
 	*ret_base = (uint32_t)base;
 	return 0;
-}
-
-uint32_t identity_range_of(int box_fd)
-{
-	uint32_t base = 0;
-
-	return read_range(box_fd, &base) < 0 ? 0 : base;
 }
 
 void identity_free_ranges(const uint32_t *bases, size_t count)
@@ -234,12 +227,13 @@ void identity_free_ranges(const uint32_t *bases, size_t count)
 int identity_kept_range(struct identity *identity, int box_fd, struct cloche_err *err)
 {
 	char text[32];
-	int r = read_range(box_fd, &identity->id_base);
+	int r = identity_range_of(box_fd, &identity->id_base);
 
 	if (r == -EINVAL)
 		return err_set(err, -EINVAL, "the box's file 'ids' is damaged");
-	if (r == 0)
-		return 0;
+	/* A box whose range cannot be read has one all the same. */
+	if (r != -ENOENT)
+		return r < 0 ? err_set(err, r, "the box's file 'ids': %s", errno_text(r)) : 0;
 	r = choose_kept_range(&identity->id_base, err);
 	if (r < 0)
 		return r;

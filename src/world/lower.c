@@ -77,13 +77,15 @@ int builder_stage_layers(const struct builder *b, const char *kind, const char *
 		struct stat st;
 
 		layer_path(b, i, kind, name, path);
-		if (sys_fstatat(b->layers_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISDIR(st.st_mode))
+		int r = sys_fstatat(b->layers_fd, path, &st, AT_SYMLINK_NOFOLLOW);
+		if (r == -ENOENT)
 			continue;
+		if (r < 0)
+			return r;
 		/* Links with short names: all paths together must fit into a page. */
 		(void)snprintf(link, sizeof(link), "y/%zx.%zx", index, i);
 		(void)snprintf(target, sizeof(target), STAGING "/k/%s", path);
-		int r = sys_symlinkat(target, b->staging_fd, link);
+		r = sys_symlinkat(target, b->staging_fd, link);
 		if (r == 0)
 			r = buf_format(lower, "%s" STAGING "/%s", lower->length > 0 ? ":" : "",
 				       link);

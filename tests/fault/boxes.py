@@ -29,11 +29,10 @@ OPERATIONS = {
 QUIET = {"execve", "exit_group", "brk", "rt_sigprocmask", "rt_sigaction", "rt_sigreturn", "mprotect",
          "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "prlimit64", "readlink",
          "getrandom", "geteuid", "getegid", "getuid", "getgid", "getpid", "umask", "uname", "sysinfo",
-         "munmap", "mmap", "close", "fstat", "newfstatat", "lseek", "fcntl", "getdents64",
-         "readlinkat", "getcwd", "exit", "prctl", "futex", "poll", "faccessat2", "flistxattr",
-         "fgetxattr"}
-SHOW = ("cd ~; find . -printf '%P %y %m\\n' | sort; find . -type f -readable | sort | xargs -r cat; "
-        "cat file; ls dir")
+         "munmap", "mmap", "close", "lseek", "exit", "prctl", "futex", "poll", "getcwd"}
+SHOW = ("work=$PWD; for d in \"$work\" ~; do cd \"$d\" || exit 1; find . -printf '%P %y %m\\n' | sort; "
+        "find . -type f -readable | sort | xargs -r cat; done")
+
 
 
 def run(*arguments):
