@@ -2,32 +2,22 @@
 #include "box/store.h"
 
 #include "base/own.h"
+#include "box/merge.h"
+#include "box/trash.h"
 #include "sys/sys.h"
+#include "world/identity.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
+#include <time.h>
 
-#define NAME_LENGTH_MAX 64
-#define USAGE_DEPTH_MAX 200
+#define NEW_BOX ".new"
 
-bool store_name_valid(const char *name)
-{
-	size_t length = strlen(name);
-
-	if (length == 0 || length > NAME_LENGTH_MAX || name[0] == '.' || name[0] == '-')
-		return false;
-	for (const char *p = name; *p != '\0'; p++) {
-		if (!isalnum((unsigned char)*p) && strchr("._-", *p) == NULL)
-			return false;
-	}
-	return true;
-}
-
-static int store_path(const char *home, bool rooted, const char *rest, char *ret_path, size_t size)
+int store_path(const char *home, bool rooted, const char *rest, char *ret_path, size_t size)
 {
 	const char *data = getenv("XDG_DATA_HOME");
 	int n;
@@ -48,17 +38,16 @@ char *store_directory(const char *home, bool rooted)
 	return store_path(home, rooted, ".", path, sizeof(path)) < 0 ? NULL : realpath(path, NULL);
 }
 
-/* The directory, made 0700 when it is missing, and the caller's own. */
-static int open_private(const char *path, struct cloche_err *err)
+int store_open_private(int dir_fd, const char *path, struct cloche_err *err)
 {
 	struct stat st;
 	mode_t saved = umask(077);
-	int r = sys_mkdir_all(AT_FDCWD, path, 0700);
+	int r = sys_mkdir_all(dir_fd, path, 0700);
 
 	(void)umask(saved);
 	if (r < 0)
 		return err_set(err, r, "cannot make '%s': %s", path, errno_text(r));
-	_own_(closep) int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	_own_(closep) int fd = sys_openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	r = fd < 0 ? fd : sys_fstat(fd, &st);
 	if (r < 0)
 		return err_set(err, r, "'%s': %s", path, errno_text(r));
@@ -68,151 +57,356 @@ static int open_private(const char *path, struct cloche_err *err)
 	return TAKE_FD(&fd);
 }
 
-static int take_lock(int dir_fd)
+/* The outermost may be one that others can list, from before there were layers in it. */
+static int open_outermost(const char *path, struct cloche_err *err)
 {
-	_own_(closep) int fd = sys_create(dir_fd, "lock", O_RDWR | O_NOFOLLOW, 0600);
+	mode_t saved = umask(077);
+	int r = sys_mkdir_all(AT_FDCWD, path, 0700);
 
-	if (fd < 0)
-		return fd;
-	int r = sys_flock(fd, LOCK_EX | LOCK_NB);
-	return r < 0 ? r : TAKE_FD(&fd);
+	(void)umask(saved);
+	int fd = r < 0 ? r : sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+	return fd < 0 ? err_set(err, fd, "'%s': %s", path, errno_text(fd)) : fd;
 }
 
-static int open_files(int dir_fd)
+int store_open(struct store *ret_store, const char *home, bool rooted, struct cloche_err *err)
 {
-	int r = sys_mkdirat(dir_fd, "files", 0755);
-
-	if (r < 0 && r != -EEXIST)
-		return r;
-	return sys_openat(dir_fd, "files", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-}
-
-int store_open_box(const char *home, bool rooted, const char *name, int *ret_box_fd,
-		   int *ret_files_fd, struct cloche_err *err)
-{
-	char rest[NAME_LENGTH_MAX + 16];
+	struct store store = {
+		.fd = -1, .boxes_fd = -1, .layers_fd = -1, .trash_fd = -1, .rooted = rooted};
 	char path[PATH_MAX];
-
-	if (!store_name_valid(name))
-		return err_set(
-			err, -EINVAL,
-			"box name '%s': letters, digits, '.', '_' and '-' are allowed, at most %d, "
-			"and no '.' or '-' first",
-			name, NAME_LENGTH_MAX);
-	(void)snprintf(rest, sizeof(rest), "boxes/%s", name);
-	int r = store_path(home, rooted, rest, path, sizeof(path));
-	if (r < 0)
-		return err_set(err, r, "box '%s': %s", name, errno_text(r));
-	_own_(closep) int box_fd = open_private(path, err);
-	if (box_fd < 0)
-		return box_fd;
-	/* The lock is held as long as a descriptor of it is open: it stays with this process. */
-	int lock_fd = take_lock(box_fd);
-	if (lock_fd == -EAGAIN)
-		return err_set(err, -EBUSY, "box '%s' is in use by another cloche", name);
-	_own_(closep) int files_fd = lock_fd < 0 ? lock_fd : open_files(box_fd);
-	if (files_fd < 0)
-		return err_set(err, files_fd, "box '%s': %s", name, errno_text(files_fd));
-	*ret_box_fd = TAKE_FD(&box_fd);
-	*ret_files_fd = TAKE_FD(&files_fd);
-	return 0;
-}
-
-int store_make_temporary(const char *home, bool rooted, char **ret_path, int *ret_lock_fd,
-			 int *ret_files_fd, struct cloche_err *err)
-{
-	char path[PATH_MAX];
-	int r = store_path(home, rooted, "tmp", path, sizeof(path));
+	int r = store_path(home, rooted, "", path, sizeof(path));
 
 	if (r < 0)
 		return err_set(err, r, "'%s': %s", home, errno_text(r));
-	/* Nobody sweeps between the directory and its lock. */
-	_own_(closep) int parent_fd = open_private(path, err);
-	if (parent_fd < 0)
-		return parent_fd;
-	(void)sys_flock(parent_fd, LOCK_SH); /* Not everywhere are there locks. */
-	size_t length = strlen(path);
-	(void)snprintf(path + length, sizeof(path) - length, "/%d", getpid());
-	r = sys_remove_tree(AT_FDCWD, path);
-	if (r < 0)
-		return err_set(err, r, "'%s': %s", path, errno_text(r));
-	_own_(closep) int dir_fd = open_private(path, err);
-	if (dir_fd < 0)
-		return dir_fd;
-	_own_(closep) int lock_fd = take_lock(dir_fd);
-	_own_(closep) int files_fd = lock_fd < 0 ? lock_fd : open_files(dir_fd);
-	_own_(freep) char *copy = strdup(path);
-	if (files_fd < 0 || copy == NULL)
-		return err_set(err, files_fd < 0 ? files_fd : -ENOMEM, "cannot make '%s'", path);
-	*ret_path = TAKE(copy);
-	*ret_lock_fd = TAKE_FD(&lock_fd);
-	*ret_files_fd = TAKE_FD(&files_fd);
+	path[strlen(path) - 1] = '\0';
+	r = store.fd = open_outermost(path, err);
+	if (r >= 0)
+		r = store.boxes_fd = store_open_private(store.fd, "boxes", err);
+	if (r >= 0)
+		r = store.layers_fd = store_open_private(store.fd, "layers", err);
+	if (r >= 0)
+		r = store.trash_fd = store_open_private(store.fd, "trash", err);
+	if (r < 0) {
+		store_close(&store);
+		return err_wrap(err, r, "'%s'", path);
+	}
+	*ret_store = store;
+	trash_go_on(ret_store);
 	return 0;
 }
 
-void store_remove_temporary(const char *path)
+int store_open_here(struct store *ret_store, struct cloche_err *err)
 {
-	(void)sys_remove_tree(AT_FDCWD, path); /* What remains, the next command's sweep removes. */
+	struct identity caller;
+	int r = identity_resolve(&caller, NULL, err);
+
+	return r < 0 ? r : store_open(ret_store, caller.caller_home, caller.rooted, err);
 }
 
-void store_sweep(const char *home, bool rooted)
+void store_close(struct store *store)
 {
-	char path[PATH_MAX];
-	const struct dirent *entry;
+	close_fd(&store->fd);
+	close_fd(&store->boxes_fd);
+	close_fd(&store->layers_fd);
+	close_fd(&store->trash_fd);
+}
 
-	if (store_path(home, rooted, "tmp", path, sizeof(path)) < 0)
-		return;
-	_own_(closedirp) DIR *dir = opendir(path);
-	/* Somebody sweeps already, or is making a directory that has no lock yet. */
-	if (dir == NULL || sys_flock(dirfd(dir), LOCK_EX | LOCK_NB) < 0)
-		return;
-	while ((entry = readdir(dir)) != NULL) {
-		if (entry->d_name[0] == '.')
-			continue;
-		_own_(closep) int fd =
-			sys_openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-		_own_(closep) int lock_fd = fd < 0 ? fd : take_lock(fd);
-		if (lock_fd >= 0)
-			(void)sys_remove_tree(dirfd(dir), entry->d_name); /* Else the next one. */
+int store_lock(const struct store *store, struct cloche_err *err)
+{
+	_own_(closep) int fd = sys_create(store->fd, "lock", O_RDWR | O_NOFOLLOW, 0600);
+	int r = fd < 0 ? fd : sys_flock(fd, LOCK_EX);
+
+	return r < 0 ? err_set(err, r, "cannot lock the boxes: %s", errno_text(r)) : TAKE_FD(&fd);
+}
+
+int store_new_id(char ret_id[LAYER_ID_SIZE], struct cloche_err *err)
+{
+	uint64_t number;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return err_set(err, -EIO, "the kernel gives no random numbers");
+	(void)snprintf(ret_id, LAYER_ID_SIZE, "%016llx", (unsigned long long)number);
+	return 0;
+}
+
+int store_layer_open(const struct store *store, const char *id)
+{
+	return sys_openat(store->layers_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
+int store_top_open(const struct stored_box *box, struct cloche_err *err)
+{
+	const char *id = box->stack.top;
+	int fd = store_layer_open(box->store, id);
+
+	if (fd == -ENOENT) {
+		int r = sys_mkdirat(box->store->layers_fd, id, 0755);
+		fd = r < 0 && r != -EEXIST ? r : store_layer_open(box->store, id);
 	}
+	return fd < 0 ? err_set(err, fd, "box '%s': its layer: %s", box->name, errno_text(fd)) : fd;
 }
 
-static uint64_t usage(int dir_fd, bool *complete, int depth)
-{
-	uint64_t bytes = 0;
-	int copy_fd =
-		depth > USAGE_DEPTH_MAX ? -ELOOP : sys_openat(dir_fd, ".", O_RDONLY | O_DIRECTORY);
-	DIR *opened = copy_fd < 0 ? NULL : fdopendir(copy_fd);
-	_own_(closedirp) DIR *dir = opened;
-	const struct dirent *entry;
+/* ---- what a box is ---- */
 
-	if (dir == NULL) {
-		*complete = false;
-		if (copy_fd >= 0)
-			(void)close(copy_fd); /* Not taken. */
+static int write_stack(int box_fd, const struct stack *stack)
+{
+	struct buf buf;
+
+	buf_init(&buf, STACK_TEXT_MAX);
+	int r = stack_format(stack, &buf);
+	if (r == 0)
+		r = sys_replace_file(box_fd, "stack", buf_string(&buf));
+	buf_done(&buf);
+	return r;
+}
+
+int store_box_write(const struct stored_box *box, struct cloche_err *err)
+{
+	int r = write_stack(box->fd, &box->stack);
+
+	return r < 0 ? err_set(err, r, "box '%s': cannot write what it is: %s", box->name,
+			       errno_text(r))
+		     : 0;
+}
+
+/* Ids of its own, or those of whom it shares layers with: their files have these owners. */
+static int give_ids(const struct store *store, int box_fd, const struct stored_box *like,
+		    struct cloche_err *err)
+{
+	struct identity identity = {0};
+	char text[32];
+
+	if (!store->rooted)
 		return 0;
-	}
-	while ((entry = readdir(dir)) != NULL) {
-		struct stat st;
-
-		if (strcmp(entry->d_name, "..") == 0 ||
-		    sys_fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		bytes += (uint64_t)st.st_blocks * 512;
-		if (!S_ISDIR(st.st_mode) || strcmp(entry->d_name, ".") == 0)
-			continue;
-		_own_(closep) int fd =
-			sys_openat(dir_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-		if (fd < 0)
-			*complete = false;
-		else
-			bytes += usage(fd, complete, depth + 1);
-	}
-	return bytes;
+	if (like == NULL)
+		return identity_kept_range(&identity, box_fd, err);
+	int r = identity_kept_range(&identity, like->fd, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(text, sizeof(text), "%u\n", identity.id_base);
+	r = sys_replace_file(box_fd, "ids", text);
+	return r < 0 ? err_set(err, r, "cannot keep the box's range of ids: %s", errno_text(r)) : 0;
 }
 
-uint64_t store_usage(int dir_fd, bool *ret_complete)
+int store_box_make(const struct store *store, const char *name, const struct stack *stack,
+		   const struct stored_box *like, struct cloche_err *err)
 {
-	*ret_complete = true;
-	return usage(dir_fd, ret_complete, 0);
+	int r = box_name_check("box", name, err);
+
+	if (r < 0)
+		return r;
+	/* What a killed command has left has no name yet, and is nobody's. */
+	r = sys_remove_tree(store->boxes_fd, NEW_BOX);
+	_own_(closep) int fd = r < 0 ? r : store_open_private(store->boxes_fd, NEW_BOX, err);
+	if (fd < 0)
+		return err_set(err, fd, "box '%s': %s", name, errno_text(fd));
+	r = write_stack(fd, stack);
+	if (r < 0)
+		return err_set(err, r, "box '%s': %s", name, errno_text(r));
+	r = give_ids(store, fd, like, err);
+	if (r < 0)
+		return err_wrap(err, r, "box '%s'", name);
+	r = sys_renameat(store->boxes_fd, NEW_BOX, store->boxes_fd, name, RENAME_NOREPLACE);
+	if (r == 0)
+		r = sys_fsync(store->boxes_fd);
+	if (r == -EEXIST)
+		return err_set(err, r, "there is a box '%s' already", name);
+	return r < 0 ? err_set(err, r, "box '%s': %s", name, errno_text(r)) : 0;
+}
+
+/* Of a box of before there were stacks. Whoever comes first makes it. */
+static int make_stack(struct stored_box *box, struct cloche_err *err)
+{
+	struct stack stack = {.time = (uint64_t)time(NULL)};
+	char top[LAYER_ID_SIZE];
+	char name[32];
+	struct buf buf;
+	int r = store_new_id(stack.id, err);
+
+	if (r == 0)
+		r = store_new_id(top, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(name, sizeof(name), ".stack-%d", getpid());
+	buf_init(&buf, STACK_TEXT_MAX);
+	r = stack_push(&stack, top, "");
+	if (r == 0)
+		r = stack_format(&stack, &buf);
+	if (r == 0)
+		r = sys_replace_file(box->fd, name, buf_string(&buf));
+	if (r == 0)
+		r = sys_renameat(box->fd, name, box->fd, "stack", RENAME_NOREPLACE);
+	if (r < 0)
+		(void)sys_unlinkat(box->fd, name, 0); /* The other one's is there. */
+	buf_done(&buf);
+	stack_done(&stack);
+	return r < 0 && r != -EEXIST ? err_set(err, r, "box '%s': %s", box->name, errno_text(r))
+				     : 0;
+}
+
+static int read_stack(struct stored_box *box, struct cloche_err *err)
+{
+	_own_(freep) char *text = malloc(STACK_TEXT_MAX);
+	int r = 0;
+
+	if (text == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	ssize_t n = sys_read_file(box->fd, "stack", text, STACK_TEXT_MAX);
+	if (n == -ENOENT) {
+		r = make_stack(box, err);
+		if (r < 0)
+			return r;
+		n = sys_read_file(box->fd, "stack", text, STACK_TEXT_MAX);
+	}
+	stack_done(&box->stack);
+	r = n < 0 ? (int)n : stack_parse(&box->stack, text);
+	/* A box of before there were stacks has its only layer in its own directory. */
+	if (r == 0)
+		(void)sys_renameat(box->fd, "files", box->store->layers_fd, box->stack.top,
+				   RENAME_NOREPLACE);
+	return r == -EINVAL ? err_set(err, r, "box '%s': its file 'stack' is damaged", box->name)
+	       : r < 0	    ? err_set(err, r, "box '%s': %s", box->name, errno_text(r))
+			    : 0;
+}
+
+/* ---- locks ---- */
+
+int store_runner(const struct stored_box *box, char *ret_text, size_t size)
+{
+	_own_(closep) int fd = sys_openat(box->fd, "running", O_RDONLY | O_NOFOLLOW);
+
+	ret_text[0] = '\0';
+	int r = fd < 0 ? fd : sys_flock(fd, LOCK_SH | LOCK_NB);
+	if (r != -EAGAIN)
+		return r == -ENOENT ? 0 : r;
+	ssize_t n = sys_read_full(fd, ret_text, size - 1);
+	ret_text[n < 0 ? 0 : n] = '\0';
+	ret_text[strcspn(ret_text, "\n")] = '\0';
+	return 1;
+}
+
+static int hold(int dir_fd, const char *name, int operation)
+{
+	_own_(closep) int fd = sys_create(dir_fd, name, O_RDWR | O_NOFOLLOW, 0600);
+	int r = fd < 0 ? fd : sys_flock(fd, operation);
+
+	return r < 0 ? r : TAKE_FD(&fd);
+}
+
+/* Says in "running" who it is. */
+static int begin_run(struct stored_box *box)
+{
+	char text[32];
+	_own_(closep) int fd = hold(box->fd, "running", LOCK_EX | LOCK_NB);
+
+	if (fd < 0)
+		return fd;
+	(void)snprintf(text, sizeof(text), "%d\n", getpid());
+	int r = SYS_RESULT(ftruncate(fd, 0));
+	if (r == 0)
+		r = sys_write_all(fd, text, strlen(text));
+	if (r < 0)
+		return r;
+	close_fd(&box->lock_fd);
+	box->lock_fd = TAKE_FD(&fd);
+	return 0;
+}
+
+static int lock_box(struct stored_box *box, enum store_access access, struct cloche_err *err)
+{
+	char who[256];
+
+	if (access == STORE_LOOK)
+		return 0;
+	int r = box->lock_fd = hold(box->fd, "lock", LOCK_EX);
+	int runs = r < 0 ? r : store_runner(box, who, sizeof(who));
+	if (runs < 0)
+		r = runs;
+	if (runs == 1)
+		return err_set(err, -EBUSY, "box '%s' is in use: process %s runs it", box->name,
+			       who[0] == '\0' ? "?" : who);
+	if (r >= 0 && access == STORE_RUN)
+		r = begin_run(box);
+	return r < 0 ? err_set(err, r, "cannot lock box '%s': %s", box->name, errno_text(r)) : 0;
+}
+
+/* While we waited it may have been removed or renamed, and another one made. */
+static bool is_still_there(const struct stored_box *box)
+{
+	struct stat own;
+	struct stat named;
+
+	return sys_fstat(box->fd, &own) == 0 &&
+	       sys_fstatat(box->store->boxes_fd, box->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       own.st_dev == named.st_dev && own.st_ino == named.st_ino;
+}
+
+int store_box_open(struct stored_box *ret_box, const struct store *store, const char *name,
+		   enum store_access access, struct cloche_err *err)
+{
+	struct stored_box box = {.store = store, .fd = -1, .lock_fd = -1};
+	int r = box_name_check("box", name, err);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(box.name, sizeof(box.name), "%s", name);
+	do {
+		store_box_close(&box);
+		r = box.fd = sys_openat(store->boxes_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+		if (r == -ENOENT)
+			return err_set(err, r, "there is no box '%s'; see 'cloche box list'", name);
+		if (r < 0)
+			return err_set(err, r, "box '%s': %s", name, errno_text(r));
+		r = lock_box(&box, access, err);
+	} while (r == 0 && !is_still_there(&box));
+	if (r == 0)
+		r = read_stack(&box, err);
+	if (r == 0 && access != STORE_LOOK && box.stack.merging[0] != '\0')
+		r = merge_finish(&box, err);
+	if (r < 0) {
+		store_box_close(&box);
+		return r;
+	}
+	*ret_box = box;
+	return 0;
+}
+
+void store_box_close(struct stored_box *box)
+{
+	close_fd(&box->lock_fd);
+	close_fd(&box->fd);
+	stack_done(&box->stack);
+}
+
+static int name_filter(const struct dirent *entry)
+{
+	return box_name_valid(entry->d_name);
+}
+
+int store_boxes(const struct store *store,
+		int (*each)(struct stored_box *box, void *arg, struct cloche_err *err), void *arg,
+		struct cloche_err *err)
+{
+	struct dirent **entries = NULL;
+	int damaged = 0;
+	int count = SYS_RESULT(scandirat(store->boxes_fd, ".", &entries, name_filter, alphasort));
+	int r = count < 0 ? err_set(err, count, "cannot list the boxes: %s", errno_text(count)) : 0;
+
+	for (int i = 0; i < count; i++) {
+		struct cloche_err one = {0};
+		struct stored_box box;
+		int opened =
+			r < 0 ? r
+			      : store_box_open(&box, store, entries[i]->d_name, STORE_LOOK, &one);
+
+		if (opened == 0) {
+			r = each(&box, arg, err);
+			store_box_close(&box);
+		} else if (opened != -ENOENT && r == 0) {
+			/* One that was removed meanwhile is as if it had never been there. */
+			damaged = err_set(err, opened, "%s", one.text);
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	return r < 0 ? r : damaged;
 }

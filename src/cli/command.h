@@ -37,12 +37,19 @@ struct command {
 	const struct option_row *options; /* ends in a row without name; NULL: none */
 	const char *preset;		  /* where no policy is named; NULL: default */
 	int (*run)(int argc, char **argv);
+	const struct command *const *parts; /* commands of this one, "NAME PART"; NULL: none */
 };
 
 extern const struct command cmd_run;
 extern const struct command cmd_trace;
 extern const struct command cmd_explain;
 extern const struct command cmd_learn;
+extern const struct command cmd_box;
+extern const struct command cmd_ps;
+extern const struct command cmd_kill;
+extern const struct command cmd_pause;
+extern const struct command cmd_resume;
+extern const struct command cmd_log;
 extern const struct command cmd_doctor;
 extern const struct command cmd_help;
 extern const struct command cmd_version;
@@ -59,6 +66,9 @@ struct parsed {
 /* 0, or the exit status after usage was printed to standard error. */
 int options_parse(const struct command *command, int argc, char **argv, struct parsed *ret_parsed);
 void parsed_done(struct parsed *parsed);
+
+/* Runs the part of a command that argv[1] names, or says which there are. */
+int run_part(const struct command *command, int argc, char **argv);
 
 /* The options that make a policy, shared by commands. */
 /* clang-format off */

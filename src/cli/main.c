@@ -8,8 +8,11 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-	&cmd_run, &cmd_trace, &cmd_learn, &cmd_explain, &cmd_doctor, &cmd_help, &cmd_version, NULL,
+	&cmd_run,   &cmd_trace,	 &cmd_learn, &cmd_explain, &cmd_box,  &cmd_ps,	    &cmd_kill,
+	&cmd_pause, &cmd_resume, &cmd_log,   &cmd_doctor,  &cmd_help, &cmd_version, NULL,
 };
+
+#define PARTS_MAX 32
 
 static const struct command *find(const char *name)
 {
@@ -18,6 +21,32 @@ static const struct command *find(const char *name)
 			return commands[i];
 	}
 	return NULL;
+}
+
+/* What a part is called behind its command's name. */
+static const char *part_name(const struct command *command, const struct command *part)
+{
+	return part->name + strlen(command->name) + 1;
+}
+
+static const struct command *find_part(const struct command *command, const char *name)
+{
+	for (size_t i = 0; command->parts != NULL && command->parts[i] != NULL; i++) {
+		if (strcmp(part_name(command, command->parts[i]), name) == 0)
+			return command->parts[i];
+	}
+	return NULL;
+}
+
+static void print_parts(const struct command *command, FILE *to)
+{
+	(void)fprintf(to, "usage: cloche %s PART ...\n", command->name);
+	for (size_t i = 0; command->parts[i] != NULL; i++) {
+		const struct command *part = command->parts[i];
+
+		(void)fprintf(to, "  %-10s %-28s %s\n", part_name(command, part), part->arguments,
+			      part->summary);
+	}
 }
 
 static void print_overview(FILE *to)
@@ -34,8 +63,42 @@ static void print_overview(FILE *to)
 static int help_of(const struct command *command)
 {
 	(void)printf("cloche %s: %s\n\n", command->name, command->summary);
-	print_usage(command, stdout);
+	if (command->parts != NULL)
+		print_parts(command, stdout);
+	else
+		print_usage(command, stdout);
 	return 0;
+}
+
+static int unknown_part(const struct command *command, const char *name)
+{
+	const char *names[PARTS_MAX + 1] = {0};
+	struct cloche_err err = {0};
+	char near[HINT_SIZE];
+
+	for (size_t i = 0; command->parts[i] != NULL && i < PARTS_MAX; i++)
+		names[i] = part_name(command, command->parts[i]);
+	(void)err_set(&err, -EINVAL, "there is no command '%s %.200s'%s see 'cloche help %s'",
+		      command->name, name, hint(near, name, names)[0] != '\0' ? near : ";",
+		      command->name);
+	print_error(&err);
+	return 2;
+}
+
+int run_part(const struct command *command, int argc, char **argv)
+{
+	const struct command *part;
+
+	if (argc < 2) {
+		print_parts(command, stderr);
+		return 2;
+	}
+	part = find_part(command, argv[1]);
+	if (part == NULL)
+		return unknown_part(command, argv[1]);
+	if (argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
+		return help_of(part);
+	return part->run(argc - 1, argv + 1);
 }
 
 static int unknown(const char *name)
@@ -61,7 +124,12 @@ static int help(int argc, char **argv)
 		return 0;
 	}
 	command = find(argv[1]);
-	return command != NULL ? help_of(command) : unknown(argv[1]);
+	if (command == NULL)
+		return unknown(argv[1]);
+	if (argc < 3 || command->parts == NULL)
+		return help_of(command);
+	const struct command *part = find_part(command, argv[2]);
+	return part != NULL ? help_of(part) : unknown_part(command, argv[2]);
 }
 
 static int version(int argc, char **argv)

@@ -107,7 +107,8 @@ static void make_tables(const struct command *command, struct tables *tables)
 
 	*tables = (struct tables){0};
 	/* Options end at the program; a missing argument is told apart from an unknown option. */
-	tables->letters[used++] = '+';
+	if (strstr(command->arguments, "PROGRAM") != NULL)
+		tables->letters[used++] = '+';
 	tables->letters[used++] = ':';
 	for (int i = 0;
 	     command->options != NULL && command->options[i].name != NULL && i < OPTIONS_MAX; i++) {

@@ -2,6 +2,9 @@
 #include "launch/launch.h"
 
 #include "base/own.h"
+#include "box/box.h"
+#include "box/layer.h"
+#include "box/log.h"
 #include "box/store.h"
 #include "launch/loop.h"
 #include "launch/network.h"
@@ -9,6 +12,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <json-c/json.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +28,7 @@ static int prepare_identity(struct launch *launch, struct cloche_err *err)
 
 	if (r < 0 || !launch->identity.rooted)
 		return r;
-	r = launch->box_fd >= 0 ? identity_kept_range(&launch->identity, launch->box_fd, err)
+	r = launch->box.fd >= 0 ? identity_kept_range(&launch->identity, launch->box.fd, err)
 				: identity_take_range(&launch->identity, err);
 	if (r < 0)
 		return r;
@@ -47,6 +51,8 @@ static int prepare_root(struct launch *launch, struct cloche_err *err)
 	if (r == 0)
 		r = root_plan_make(&launch->root, launch->policy, &mounts, &options, err);
 	host_mounts_done(&mounts);
+	if (r == 0 && launch->box.fd >= 0)
+		r = layer_note_views(launch->storage_fd, &launch->root, err);
 	return r;
 }
 
@@ -168,6 +174,50 @@ static int begin(struct launch *launch, struct cloche_err *err)
 	return geteuid() == 0 && launch->policy->net != NET_HOST ? network_begin(launch, err) : 0;
 }
 
+static int make_box(const struct launch *launch, struct cloche_err *err)
+{
+	const struct box_options options = {.name = launch->options->box_name};
+	struct cloche_err said = {0};
+	int r = box_create(&launch->store, &options, &said);
+
+	/* Somebody else may have been faster. */
+	return r == 0 || r == -EEXIST ? 0 : err_set(err, r, "%s", said.text);
+}
+
+/* The kept box, made when it is new. It runs until the end of this process, or of the run. */
+static int prepare_box(struct launch *launch, const struct identity *caller, struct cloche_err *err)
+{
+	const char *name = launch->options->box_name;
+	struct stored_box *box = &launch->box;
+	int r = store_open(&launch->store, caller->caller_home, caller->rooted, err);
+
+	if (r < 0)
+		return r;
+	struct cloche_err said = {0};
+	r = store_box_open(box, &launch->store, name, STORE_RUN, &said);
+	if (r == -ENOENT) {
+		r = make_box(launch, err);
+		if (r == 0)
+			r = store_box_open(box, &launch->store, name, STORE_RUN, err);
+	} else if (r < 0) {
+		r = err_set(err, r, "%s", said.text);
+	}
+	if (r == 0)
+		r = launch->storage_fd = store_top_open(box, err);
+	if (r < 0)
+		return r;
+	const struct stack_layer *layer = stack_find(&box->stack, box->stack.top);
+	while ((layer = stack_parent(&box->stack, layer)) != NULL) {
+		if (launch->layer_count == STACK_DEPTH_MAX)
+			return err_set(err, -E2BIG,
+				       "box '%s' has too many layers; see "
+				       "cloche box drop",
+				       name);
+		launch->layers[launch->layer_count++] = layer->id;
+	}
+	return 0;
+}
+
 static int prepare(struct launch *launch, struct cloche_err *err)
 {
 	const struct launch_options *options = launch->options;
@@ -185,8 +235,7 @@ static int prepare(struct launch *launch, struct cloche_err *err)
 	if (r == 0)
 		store_sweep(caller.caller_home, caller.rooted);
 	if (r == 0 && options->box_name != NULL)
-		r = store_open_box(caller.caller_home, caller.rooted, options->box_name,
-				   &launch->box_fd, &launch->storage_fd, err);
+		r = prepare_box(launch, &caller, err);
 	if (r == 0)
 		r = prepare_identity(launch, err);
 	if (r == 0)
@@ -302,7 +351,8 @@ static void done(struct launch *launch)
 		free(launch->variables[i]);
 	free(launch->cwd);
 	free(launch->storage_path);
-	close_fd(&launch->box_fd);
+	store_box_close(&launch->box);
+	store_close(&launch->store);
 	close_fd(&launch->storage_fd);
 	close_fd(&launch->userns_fd);
 	close_fd(&launch->link_fd);
@@ -324,6 +374,38 @@ static void close_others(const struct launch_options *options)
 	sys_close_others(kept, count);
 }
 
+/* More than this, and the box's log has only how it ended. */
+#define LOG_REPORT_MAX ((size_t)256 << 10)
+
+static void log_start(const struct launch *launch)
+{
+	struct buf command;
+
+	buf_init(&command, LOG_REPORT_MAX);
+	for (char *const *word = launch->options->argv; *word != NULL; word++)
+		(void)buf_format(&command, "%s%s", command.length > 0 ? " " : "", *word);
+	box_log(&launch->box, "start", "command", buf_string(&command), NULL);
+	buf_done(&command);
+}
+
+static void log_end(const struct launch *launch, int status, const struct cloche_err *err)
+{
+	_own_(freep) char *text =
+		status < 0 ? NULL : report_json(&launch->report, launch->options->argv);
+	struct json_object *object = text == NULL ? NULL : json_tokener_parse(text);
+
+	if (object == NULL) {
+		box_log(&launch->box, "failed", "error", err == NULL ? NULL : err->text, NULL);
+		return;
+	}
+	if (strlen(text) > LOG_REPORT_MAX) {
+		json_object_object_del(object, "command");
+		json_object_object_del(object, "refused");
+		json_object_object_del(object, "started");
+	}
+	box_log_object(&launch->box, "end", object);
+}
+
 int launch_run(const struct launch_options *options, struct cloche_err *err)
 {
 	struct launch *launch = calloc(1, sizeof(*launch));
@@ -333,7 +415,8 @@ int launch_run(const struct launch_options *options, struct cloche_err *err)
 	*launch = (struct launch){
 		.options = options,
 		.policy = options->policy,
-		.box_fd = -1,
+		.store = {.fd = -1, .boxes_fd = -1, .layers_fd = -1, .trash_fd = -1},
+		.box = {.fd = -1, .lock_fd = -1},
 		.storage_fd = -1,
 		.userns_fd = -1,
 		.link_fd = -1,
@@ -345,10 +428,14 @@ int launch_run(const struct launch_options *options, struct cloche_err *err)
 	(void)umask(launch->umask);
 	close_others(options);
 	int status = prepare(launch, err);
+	if (status == 0 && launch->box.fd >= 0)
+		log_start(launch);
 	if (status == 0)
 		status = run(launch, err);
 	launch->report.exit_status = status;
 	launch->report.box_peak_bytes = limiter_memory_peak(&launch->limiter);
+	if (launch->box.fd >= 0)
+		log_end(launch, status, err);
 	if (status >= 0 && options->report != NULL) {
 		*options->report = launch->report;
 		launch->report = (struct report){0};

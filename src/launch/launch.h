@@ -15,6 +15,7 @@
 #define CLOCHE_LAUNCH_LAUNCH_H
 
 #include "base/err.h"
+#include "box/store.h"
 #include "guard/filter.h"
 #include "launch/message.h"
 #include "launch/owner.h"
@@ -77,7 +78,10 @@ struct launch {
 	char *variables[3]; /* owned: entries of it that are made here */
 	char *cwd;	    /* owned: where the guest starts */
 	bool cwd_explicit;
-	int box_fd;	    /* owned: a kept box's directory, locked; or -1 */
+	struct store store;    /* owned: of a kept box */
+	struct stored_box box; /* owned: the kept box, which runs as long as this is open; fd -1 */
+	const char *layers[STACK_DEPTH_MAX]; /* borrowed from it: below the top, newest first */
+	size_t layer_count;
 	int storage_fd;	    /* owned: where layers go, or -1: a tmpfs */
 	char *storage_path; /* owned: of a throw-away directory, removed at the end; or NULL */
 	int userns_fd;	    /* owned; rooted only */

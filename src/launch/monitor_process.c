@@ -6,6 +6,7 @@
 #include "base/own.h"
 #include "launch/launch.h"
 #include "launch/network.h"
+#include "launch/running.h"
 #include "launch/terminal.h"
 #include "monitor/monitor.h"
 #include "monitor/stop.h"
@@ -68,6 +69,9 @@ static int prepare(struct launch *launch, struct built_world *world, struct cloc
 	const struct build_options options = {
 		.plan = &launch->root,
 		.storage_fd = launch->storage_fd,
+		.layers_fd = launch->store.layers_fd,
+		.layers = launch->layers,
+		.layer_count = launch->layer_count,
 		/* What lies in memory is under both limits. */
 		.disk_bytes = disk == 0 || (memory > 0 && memory < disk) ? memory : disk,
 		.shm_bytes = memory == 0 || (disk > 0 && disk < memory) ? disk : memory,
@@ -335,6 +339,7 @@ _Noreturn void monitor_process(struct launch *launch)
 	};
 
 	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+	(void)sys_prctl(PR_SET_NAME, (unsigned long)(uintptr_t)MONITOR_COMM, 0, 0);
 	/* A launcher that died before that is seen by its end of the socket. */
 	struct pollfd link = {.fd = launch->link_fd};
 	if (sys_poll(&link, 1, 0) > 0 && (link.revents & (POLLHUP | POLLERR)) != 0)

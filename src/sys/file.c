@@ -67,6 +67,28 @@ int sys_write_file(int dir_fd, const char *path, const char *text)
 	return n < 0 ? (int)n : 0;
 }
 
+int sys_replace_file(int dir_fd, const char *name, const char *text)
+{
+	char new_name[64];
+	int length = snprintf(new_name, sizeof(new_name), "%s.new", name);
+
+	if (length >= (int)sizeof(new_name))
+		return -ENAMETOOLONG;
+	_own_(closep) int fd = sys_create(dir_fd, new_name, O_WRONLY | O_TRUNC | O_NOFOLLOW, 0600);
+	int r = fd < 0 ? fd : sys_write_all(fd, text, strlen(text));
+	if (r == 0)
+		r = sys_fsync(fd);
+	if (r == 0)
+		r = SYS_RAW(SYS_renameat2, dir_fd, new_name, dir_fd, name, 0);
+	if (r < 0) {
+		(void)sys_unlinkat(dir_fd, new_name, 0); /* The next one truncates it. */
+		return r;
+	}
+	/* A descriptor of O_PATH cannot be synced. */
+	_own_(closep) int sync_fd = sys_openat(dir_fd, ".", O_RDONLY | O_DIRECTORY);
+	return sync_fd < 0 ? sync_fd : sys_fsync(sync_fd);
+}
+
 int sys_mkdir_all(int dir_fd, const char *path, mode_t mode)
 {
 	char copy[4096];

@@ -55,6 +55,12 @@ int sys_umount_detach(const char *path)
 	return SYS_RESULT(umount2(path, MNT_DETACH));
 }
 
+int sys_mount(const char *source, const char *target, const char *type, unsigned long flags,
+	      const char *options)
+{
+	return SYS_RESULT(mount(source, target, type, flags, options));
+}
+
 int sys_prctl(int option, unsigned long a, unsigned long b, unsigned long c)
 {
 	return SYS_RESULT(prctl(option, a, b, c, 0UL));

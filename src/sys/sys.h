@@ -128,6 +128,18 @@ static inline int sys_chroot(const char *path)
 	return SYS_RESULT(chroot(path));
 }
 
+/* flags: RENAME_NOREPLACE, RENAME_EXCHANGE or 0. */
+static inline int sys_renameat(int from_fd, const char *from, int to_fd, const char *to,
+			       unsigned flags)
+{
+	return SYS_RAW(SYS_renameat2, from_fd, from, to_fd, to, flags);
+}
+
+static inline int sys_fsync(int fd)
+{
+	return SYS_RESULT(fsync(fd));
+}
+
 static inline int sys_flock(int fd, int operation)
 {
 	int flock(int, int);
@@ -150,6 +162,13 @@ int sys_write_file(int dir_fd, const char *path, const char *text);
 
 /* mkdir -p below dir_fd; existing directories are fine, symlinks among them are followed. */
 int sys_mkdir_all(int dir_fd, const char *path, mode_t mode);
+
+/* Puts text under the name in one step: beside it first, synced, renamed over it, the directory
+ * synced. A crash leaves the old one or the new one, and maybe NAME.new. */
+int sys_replace_file(int dir_fd, const char *name, const char *text);
+
+/* Owner, mode, times and extended attributes, but those whose names begin so (NULL: all). */
+int sys_copy_attributes(int from_fd, int to_fd, const char *left_out);
 
 /* Removes a tree whatever modes its directories have, without following symlinks or leaving the
  * file system it starts on. A missing tree is no error. */
@@ -202,6 +221,8 @@ static inline int sys_mount_setattr(int fd, unsigned flags, const struct mount_a
 int sys_mount_private(void);   /* the whole tree of this mount namespace */
 int sys_pivot_root_here(void); /* "." becomes the root, the old root is stacked on it */
 int sys_umount_detach(const char *path);
+int sys_mount(const char *source, const char *target, const char *type, unsigned long flags,
+	      const char *options);
 
 /* ---- processes ---- */
 

@@ -13,11 +13,6 @@
 #include <sys/sendfile.h>
 #include <sys/xattr.h>
 
-#define MOUNT_FLAGS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
-
-/* Any directory that every host has and no plan shows would do. */
-#define STAGING "/proc"
-
 void world_layer_name(const char *guest, char *ret_name, size_t size)
 {
 	uint64_t hash = 0xcbf29ce484222325ULL; /* FNV-1a */
@@ -110,6 +105,13 @@ static int clone_host(const struct builder *b, const struct piece *piece, bool r
 	return TAKE_FD(&fd);
 }
 
+/* A directory of the root that is being built. */
+static int open_guest_dir(const struct builder *b, const char *guest)
+{
+	return sys_openat2(b->root_fd, guest + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+			   RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+}
+
 static int attach(const struct builder *b, int mount_fd, const char *guest)
 {
 	_own_(closep) int point_fd = -1;
@@ -123,35 +125,6 @@ static int attach(const struct builder *b, int mount_fd, const char *guest)
 		return builder_fail(b, point_fd, "find the place for", guest);
 	int r = sys_move_mount(mount_fd, point_fd);
 	return r < 0 ? builder_fail(b, r, "mount", guest) : 0;
-}
-
-static int stage_path(char *buffer, size_t size, const char *directory, const char *name)
-{
-	return snprintf(buffer, size, STAGING "/%s/%s", directory, name);
-}
-
-/* The new overlay's upper directory, with the attributes of what it covers. */
-static int make_upper(const struct builder *b, const struct piece *piece, const char *name)
-{
-	char path[NAME_MAX + 8];
-	struct stat st = {.st_mode = 0755};
-	const char *host = piece->host != NULL ? piece->host : "/";
-
-	(void)snprintf(path, sizeof(path), "u/%s", name);
-	int r = sys_mkdirat(b->storage_fd, path, 0755);
-	if (r < 0 && r != -EEXIST)
-		return r;
-	bool fresh = r == 0;
-	(void)snprintf(path, sizeof(path), "w/%s", name);
-	r = sys_mkdir_all(b->storage_fd, path, 0700);
-	if (r < 0 || !fresh)
-		return r;
-	r = sys_fstatat(AT_FDCWD, host, &st, 0);
-	if (r < 0)
-		return r;
-	(void)snprintf(path, sizeof(path), "u/%s", name);
-	_own_(closep) int fd = sys_openat(b->storage_fd, path, O_RDONLY | O_DIRECTORY);
-	return fd < 0 ? fd : builder_copy_attributes(b, fd, &st);
 }
 
 /* Puts the host's directory where overlayfs can be told about it: the current directory, or below
@@ -200,72 +173,99 @@ static int stage_mask(const struct builder *b, const struct piece *piece, const 
 	return mask_make_stubs(b, piece, fd);
 }
 
-static int configure_overlay(int fs_fd, const char *lower, const char *name, bool rooted)
+/* The mask, then the host. */
+static int stage_host(const struct builder *b, const struct piece *piece, size_t index,
+		      struct buf *lower)
 {
-	char path[PATH_MAX];
-	int r = sys_fsconfig_string(fs_fd, "lowerdir", lower);
+	char host[64] = "";
+	char mask[32];
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	if (name != NULL) {
-		(void)stage_path(path, sizeof(path), "s/u", name);
-		r = sys_fsconfig_string(fs_fd, "upperdir", path);
-		if (r < 0)
-			return r;
-		(void)stage_path(path, sizeof(path), "s/w", name);
-		r = sys_fsconfig_string(fs_fd, "workdir", path);
-		if (r < 0)
-			return r;
-	}
-	if (!rooted) {
-		r = sys_fsconfig_flag(fs_fd, "userxattr");
-	} else {
-		/* As in a user namespace, whatever this kernel's default is: a directory that was
-		 * moved must not show what is below it without the mounts that cover that. */
-		r = sys_fsconfig_string(fs_fd, "redirect_dir", "nofollow");
+	(void)snprintf(mask, sizeof(mask), "m/%zu", index);
+	if (piece->stub_count > 0 || piece->host == NULL) {
+		r = stage_mask(b, piece, mask);
 		if (r == 0)
-			r = sys_fsconfig_string(fs_fd, "metacopy", "off");
+			r = buf_format(lower, STAGING "/%s", mask);
 	}
-	return r < 0 ? r : sys_fsconfig_create(fs_fd);
+	if (r == 0 && piece->host != NULL) {
+		r = stage_lower(b, piece, index, host, sizeof(host));
+		if (r == 0)
+			r = buf_format(lower, "%s%s", lower->length > 0 ? ":" : "", host);
+	}
+	return r;
+}
+
+/* overlayfs wants two lower layers where there is no upper one. */
+static int add_empty(const struct builder *b, struct buf *lower)
+{
+	int r = sys_mkdir_all(b->staging_fd, "m/empty", 0755);
+
+	return r < 0 || strchr(buf_string(lower), ':') != NULL
+		       ? r
+		       : buf_text(lower, ":" STAGING "/m/empty");
+}
+
+/* No lower layer may be inside another, and the store is inside the host's directory: so that one
+ * becomes an overlay by itself, inside which there is nothing. */
+static int wrap_host(const struct builder *b, size_t index, struct buf *lower)
+{
+	char name[32];
+	const struct overlay_parts parts = {.lower = buf_string(lower)};
+	int r = add_empty(b, lower);
+	_own_(closep) int mount_fd = r < 0 ? r : builder_mount_overlay(b, &parts);
+
+	(void)snprintf(name, sizeof(name), "n/%zu", index);
+	r = mount_fd < 0 ? mount_fd : sys_mkdir_all(b->staging_fd, name, 0755);
+	_own_(closep) int point_fd =
+		r < 0 ? r : sys_openat(b->staging_fd, name, O_PATH | O_DIRECTORY);
+	r = point_fd < 0 ? point_fd : sys_move_mount(mount_fd, point_fd);
+	buf_clear(lower);
+	return r < 0 ? r : buf_format(lower, STAGING "/%s", name);
+}
+
+static int stage_lowers(const struct builder *b, const struct piece *piece, size_t index,
+			const char *name, struct overlay_parts *parts, struct buf *lower)
+{
+	struct buf host;
+	bool writable = piece->kind == PIECE_OVERLAY;
+	int layers = writable ? builder_stage_layers(b, "u", name, index, lower) : 0;
+
+	buf_init(&host, 4095);
+	int r = layers < 0 ? layers : stage_host(b, piece, index, &host);
+	if (r == 0 && layers > 0 && piece->host != NULL && builder_store_is_in(b, piece->host)) {
+		r = wrap_host(b, index, &host);
+		parts->wrapped = true;
+	}
+	if (r == 0)
+		r = buf_format(lower, "%s%s", lower->length > 0 ? ":" : "", buf_string(&host));
+	if (r == 0 && !writable)
+		r = add_empty(b, lower);
+	buf_done(&host);
+	return r;
 }
 
 static int overlay(const struct builder *b, const struct piece *piece, size_t index)
 {
-	char host[64] = "";
-	char lower[192];
-	char mask[32];
 	char name[NAME_MAX + 1];
-	bool writable = piece->kind == PIECE_OVERLAY;
-	bool masked = piece->stub_count > 0 || piece->host == NULL;
-	int r = 0;
+	struct buf lower;
+	struct overlay_parts parts = {.kind = NULL, .name = name};
 
-	(void)snprintf(mask, sizeof(mask), "m/%zu", index);
-	if (masked)
-		r = stage_mask(b, piece, mask);
-	if (r == 0 && piece->host != NULL)
-		r = stage_lower(b, piece, index, host, sizeof(host));
-	if (r < 0)
-		return r;
-	(void)snprintf(lower, sizeof(lower), "%s%s%s%s", masked ? STAGING "/" : "",
-		       masked ? mask : "", masked && host[0] != '\0' ? ":" : "", host);
-	if (!writable && piece->host == NULL) {
-		/* overlayfs wants two lower layers where there is no upper one. */
-		r = sys_mkdir_all(b->staging_fd, "m/empty", 0755);
-		(void)snprintf(lower, sizeof(lower), STAGING "/%s:" STAGING "/m/empty", mask);
-	}
+	buf_init(&lower, 4095);
 	world_layer_name(piece->guest, name, sizeof(name));
-	if (r == 0 && writable)
-		r = make_upper(b, piece, name);
-	if (r < 0)
-		return builder_fail(b, r, "prepare the layer of", piece->guest);
-	_own_(closep) int fs_fd = sys_fsopen("overlay");
-	if (fs_fd < 0)
-		return builder_fail(b, fs_fd, "use overlayfs for", piece->guest);
-	r = configure_overlay(fs_fd, lower, writable ? name : NULL, b->options->rooted);
-	if (r < 0)
-		return builder_fail(b, r, "overlay", piece->guest);
-	_own_(closep) int mount_fd =
-		sys_fsmount(fs_fd, MOUNT_FLAGS | (writable ? 0 : MOUNT_ATTR_RDONLY));
+	if (piece->kind == PIECE_OVERLAY)
+		parts.kind = "u";
+	int r = stage_lowers(b, piece, index, name, &parts, &lower);
+	if (r == 0 && parts.kind != NULL)
+		r = builder_make_upper(b, piece, "u", name);
+	if (r < 0) {
+		buf_done(&lower);
+		return b->err->text[0] != '\0'
+			       ? r
+			       : builder_fail(b, r, "prepare the layer of", piece->guest);
+	}
+	parts.lower = buf_string(&lower);
+	_own_(closep) int mount_fd = builder_mount_overlay(b, &parts);
+	buf_done(&lower);
 	return mount_fd < 0 ? builder_fail(b, mount_fd, "overlay", piece->guest)
 			    : attach(b, mount_fd, piece->guest);
 }
@@ -283,34 +283,63 @@ static int attach_stored(const struct builder *b, const struct piece *piece, con
 	return r < 0 ? builder_fail(b, r, "show", piece->guest) : attach(b, fd, piece->guest);
 }
 
-static int private_dir(const struct builder *b, const struct piece *piece)
+/* A directory of the box: a plain one, until there is an earlier layer that has it. */
+static int private_dir(const struct builder *b, const struct piece *piece, size_t index)
 {
 	char name[NAME_MAX + 1];
 	char path[NAME_MAX + 8];
-	struct stat st;
+	struct buf lower;
 
 	world_layer_name(piece->guest, name, sizeof(name));
 	(void)snprintf(path, sizeof(path), "p/%s", name);
-	int r = sys_mkdirat(b->storage_fd, path, 0700);
-	bool fresh = r == 0;
-	if (r < 0 && r != -EEXIST)
-		return builder_fail(b, r, "make", piece->guest);
-	_own_(closep) int fd = sys_openat(b->storage_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-	if (fd < 0)
-		return builder_fail(b, fd, "open", piece->guest);
-	if (fresh) {
-		/* As the host's is, so that a home directory is its owner's. */
-		if (sys_fstatat(AT_FDCWD, piece->guest, &st, 0) == 0 && S_ISDIR(st.st_mode))
-			r = builder_copy_attributes(b, fd, &st);
-		else
-			r = builder_own(b, b->storage_fd, path, 0, 0) < 0
-				    ? -EPERM
-				    : sys_fchmod(fd, piece->mode);
-		if (r < 0)
-			return builder_fail(b, r, "prepare", piece->guest);
+	int r = builder_make_upper(b, piece, "p", name);
+	if (r < 0)
+		return builder_fail(b, r, "prepare", piece->guest);
+	buf_init(&lower, 4095);
+	r = builder_stage_layers(b, "p", name, index, &lower);
+	if (r <= 0) {
+		buf_done(&lower);
+		_own_(closep) int fd =
+			sys_openat(b->storage_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+		if (r < 0 || fd < 0)
+			return builder_fail(b, r < 0 ? r : fd, "open", piece->guest);
+		r = mask_make_stubs(b, piece, fd);
+		return r < 0 ? r : attach_stored(b, piece, path, false);
 	}
-	r = mask_make_stubs(b, piece, fd);
-	return r < 0 ? r : attach_stored(b, piece, path, false);
+	const struct overlay_parts parts = {.lower = buf_string(&lower), .kind = "p", .name = name};
+	_own_(closep) int mount_fd = builder_mount_overlay(b, &parts);
+	buf_done(&lower);
+	if (mount_fd < 0)
+		return builder_fail(b, mount_fd, "overlay", piece->guest);
+	r = attach(b, mount_fd, piece->guest);
+	/* Through the overlay: what an earlier layer has is there. */
+	_own_(closep) int fd = r < 0 ? r : open_guest_dir(b, piece->guest);
+	if (r == 0 && fd < 0)
+		return builder_fail(b, fd, "open", piece->guest);
+	return r < 0 ? r : mask_make_stubs(b, piece, fd);
+}
+
+/* Fills the new file of the box: from an earlier layer's, else from the host's. */
+static int fill_copy(const struct builder *b, const struct piece *piece, const char *name,
+		     int to_fd)
+{
+	struct stat st;
+	int before_fd = builder_open_newest(b, "f", name, O_RDONLY | O_NONBLOCK);
+	bool has_before = before_fd >= 0;
+	_own_(closep) int from_fd =
+		before_fd == -ENOENT ? open_host(piece, O_RDONLY | O_NONBLOCK) : before_fd;
+	int r = from_fd < 0 ? from_fd : sys_fstat(from_fd, &st);
+
+	if (r == 0 && !S_ISREG(st.st_mode))
+		r = -EINVAL;
+	for (ssize_t n = 1; r == 0 && n > 0;) {
+		n = SYS_RESULT(sendfile(to_fd, from_fd, NULL, 1 << 20));
+		r = n < 0 ? (int)n : 0;
+	}
+	if (r < 0)
+		return r;
+	return has_before ? sys_copy_attributes(from_fd, to_fd, builder_mark_prefix(b))
+			  : builder_copy_attributes(b, to_fd, &st);
 }
 
 /* A file that the box gets a copy of once. */
@@ -322,25 +351,16 @@ static int file_copy(const struct builder *b, const struct piece *piece)
 
 	world_layer_name(piece->guest, name, sizeof(name));
 	(void)snprintf(path, sizeof(path), "f/%s", name);
-	_own_(closep) int to_fd = sys_create(b->storage_fd, path, O_WRONLY | O_EXCL, 0600);
-	if (to_fd >= 0) {
-		_own_(closep) int from_fd = open_host(piece, O_RDONLY | O_NONBLOCK);
-		int r = from_fd < 0 ? from_fd : sys_fstat(from_fd, &st);
-
-		if (r == 0 && !S_ISREG(st.st_mode))
-			r = -EINVAL;
-		for (ssize_t n = 1; r == 0 && n > 0;) {
-			n = SYS_RESULT(sendfile(to_fd, from_fd, NULL, 1 << 20));
-			r = n < 0 ? (int)n : 0;
-		}
+	if (sys_fstatat(b->storage_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		/* Half a copy is none: it has its name when it is whole. */
+		int r = sys_remove_tree(b->storage_fd, "new");
+		_own_(closep) int to_fd =
+			r < 0 ? r : sys_create(b->storage_fd, "new", O_WRONLY | O_EXCL, 0600);
+		r = to_fd < 0 ? to_fd : fill_copy(b, piece, name, to_fd);
 		if (r == 0)
-			r = builder_copy_attributes(b, to_fd, &st);
-		if (r < 0) {
-			(void)sys_unlinkat(b->storage_fd, path, 0); /* Half a copy is none. */
+			r = sys_renameat(b->storage_fd, "new", b->storage_fd, path, 0);
+		if (r < 0)
 			return builder_fail(b, r, "copy", piece->host);
-		}
-	} else if (to_fd != -EEXIST) {
-		return builder_fail(b, to_fd, "copy", piece->host);
 	}
 	return attach_stored(b, piece, path, false);
 }
@@ -376,7 +396,7 @@ static int mount_piece(struct builder *b, const struct piece *piece, size_t inde
 	case PIECE_WRITE:
 		return show_host(b, piece, false);
 	case PIECE_PRIVATE:
-		return private_dir(b, piece);
+		return private_dir(b, piece, index);
 	case PIECE_COVER:
 		return cover(b, piece);
 	case PIECE_FILE_COPY:
@@ -396,22 +416,6 @@ static bool storage_takes_marks(const struct builder *b)
 	if (r == 0)
 		(void)fremovexattr(fd, "user.cloche");
 	return r == 0;
-}
-
-/* A descriptor from before the mount namespace was made belongs to the old one, whose mounts cannot
- * be cloned. The same directory by its name here, and only if it is the same. */
-static int reopen(int fd, const char *path)
-{
-	struct stat before;
-	struct stat now;
-	_own_(closep) int own_fd = sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
-
-	if (own_fd < 0)
-		return own_fd;
-	if (sys_fstat(fd, &before) < 0 || sys_fstat(own_fd, &now) < 0 ||
-	    before.st_dev != now.st_dev || before.st_ino != now.st_ino)
-		return -ESTALE;
-	return TAKE_FD(&own_fd);
 }
 
 /* What the descriptor is called; asked before /proc is covered. */
@@ -434,9 +438,11 @@ static int stage(struct builder *b, bool *ret_needs_storage)
 	const struct build_options *o = b->options;
 	char storage_path[PATH_MAX] = "";
 
+	/* Where they are without a name, the opens tell. */
 	if (o->storage_fd >= 0)
-		(void)name_of(o->storage_fd, storage_path,
-			      sizeof(storage_path)); /* The open tells. */
+		(void)name_of(o->storage_fd, storage_path, sizeof(storage_path));
+	if (o->layer_count > 0)
+		(void)name_of(o->layers_fd, b->layers_path, sizeof(b->layers_path));
 	_own_(closep) int tmpfs_fd = new_tmpfs("0755", 0, 0);
 	_own_(closep) int point_fd = sys_openat(AT_FDCWD, STAGING, O_PATH | O_DIRECTORY);
 	if (tmpfs_fd < 0 || point_fd < 0)
@@ -451,7 +457,8 @@ static int stage(struct builder *b, bool *ret_needs_storage)
 		return builder_fail(b, r, "stage on", STAGING);
 	/* A million empty files are memory too. */
 	uint64_t inodes = o->disk_bytes > 0 ? o->disk_bytes / 2048 + 4096 : 0;
-	_own_(closep) int own_fd = o->storage_fd < 0 ? -1 : reopen(o->storage_fd, storage_path);
+	_own_(closep) int own_fd =
+		o->storage_fd < 0 ? -1 : builder_reopen(o->storage_fd, storage_path);
 	_own_(closep) int mount_fd =
 		o->storage_fd < 0 ? new_tmpfs("0755", o->disk_bytes, inodes)
 				  : sys_open_tree(own_fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
@@ -463,6 +470,8 @@ static int stage(struct builder *b, bool *ret_needs_storage)
 		b->storage_fd = sys_openat(b->staging_fd, "s", O_RDONLY | O_DIRECTORY);
 	if (r < 0 || b->storage_fd < 0)
 		return builder_fail(b, r < 0 ? r : b->storage_fd, "use the storage of", "the box");
+	if (o->layer_count > 0)
+		r = builder_mount_layers(b);
 	for (size_t i = 0; i < ARRAY_LENGTH(stored) && r == 0; i++) {
 		r = sys_mkdirat(b->storage_fd, stored[i], 0755);
 		r = r == -EEXIST ? 0 : r;
@@ -516,6 +525,7 @@ int world_build(const struct build_options *options, struct built_world *ret_wor
 		.options = options,
 		.staging_fd = -1,
 		.storage_fd = -1,
+		.layers_fd = -1,
 		.root_fd = -1,
 		.err = err,
 	};
@@ -528,6 +538,7 @@ int world_build(const struct build_options *options, struct built_world *ret_wor
 	(void)umask(saved);
 	close_fd(&b.staging_fd);
 	close_fd(&b.storage_fd);
+	close_fd(&b.layers_fd);
 	close_fd(&b.root_fd);
 	if (r == 0)
 		*ret_world = world;

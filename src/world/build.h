@@ -14,7 +14,12 @@
 
 struct build_options {
 	const struct root_plan *plan;
-	int storage_fd;	     /* the box's directory, or -1: a tmpfs that goes with the box */
+	int storage_fd; /* the box's directory, or -1: a tmpfs that goes with the box */
+	/* What the box has written before, below what it writes now: directories of layers_fd,
+	 * newest first; none where storage_fd is -1. */
+	int layers_fd;
+	const char *const *layers;
+	size_t layer_count;
 	uint64_t disk_bytes; /* size of that tmpfs; 0: the kernel's default, half of the memory */
 	uint64_t shm_bytes;  /* size of /dev/shm; 0: the same */
 	bool rooted;	     /* host root builds, for the range of ids below */

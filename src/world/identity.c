@@ -192,26 +192,53 @@ static int choose_kept_range(uint32_t *ret_base, struct cloche_err *err)
 	return err_set(err, -EAGAIN, "there is no range of ids left for another box");
 }
 
+int identity_range_of(int box_fd, uint32_t *ret_base)
+{
+	char text[32];
+	char *end;
+	ssize_t n = sys_read_file(box_fd, "ids", text, sizeof(text));
+
+	if (n <= 0)
+		return n == 0 ? -ENOENT : (int)n;
+	unsigned long base = strtoul(text, &end, 10);
+	if (base < KEPT_RANGE_FIRST || base % ID_RANGE != 0 || base > UINT32_MAX - ID_RANGE)
+		return -EINVAL;
+	*ret_base = (uint32_t)base;
+	return 0;
+}
+
+void identity_free_ranges(const uint32_t *bases, size_t count)
+{
+	_own_(closedirp) DIR *dir = opendir(KEPT_DIR);
+	const struct dirent *entry;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		char *end;
+		unsigned long slot = strtoul(entry->d_name, &end, 10);
+		bool used = end == entry->d_name || *end != '\0' || slot >= KEPT_RANGE_COUNT;
+
+		for (size_t i = 0; i < count && !used; i++)
+			used = bases[i] == KEPT_RANGE_FIRST + slot * ID_RANGE;
+		if (!used)
+			(void)sys_unlinkat(dirfd(dir), entry->d_name, 0); /* Or the next time. */
+	}
+}
+
 int identity_kept_range(struct identity *identity, int box_fd, struct cloche_err *err)
 {
 	char text[32];
-	ssize_t n = sys_read_file(box_fd, "ids", text, sizeof(text));
+	int r = identity_range_of(box_fd, &identity->id_base);
 
-	if (n > 0) {
-		char *end;
-		unsigned long base = strtoul(text, &end, 10);
-
-		if (base < KEPT_RANGE_FIRST || base % ID_RANGE != 0 || base > UINT32_MAX - ID_RANGE)
-			return err_set(err, -EINVAL, "the box's file 'ids' is damaged");
-		identity->id_base = (uint32_t)base;
-		return 0;
-	}
-	int r = choose_kept_range(&identity->id_base, err);
+	if (r == -EINVAL)
+		return err_set(err, -EINVAL, "the box's file 'ids' is damaged");
+	/* A box whose range cannot be read has one all the same. */
+	if (r != -ENOENT)
+		return r < 0 ? err_set(err, r, "the box's file 'ids': %s", errno_text(r)) : 0;
+	r = choose_kept_range(&identity->id_base, err);
 	if (r < 0)
 		return r;
-	_own_(closep) int fd = sys_create(box_fd, "ids", O_WRONLY | O_TRUNC, 0600);
 	(void)snprintf(text, sizeof(text), "%u\n", identity->id_base);
-	r = fd < 0 ? fd : sys_write_all(fd, text, strlen(text));
+	r = sys_replace_file(box_fd, "ids", text);
 	return r < 0 ? err_set(err, r, "cannot keep the box's range of ids: %s", errno_text(r)) : 0;
 }
 

@@ -44,6 +44,12 @@ int identity_take_range(struct identity *identity, struct cloche_err *err);
  * its directory. */
 int identity_kept_range(struct identity *identity, int box_fd, struct cloche_err *err);
 
+/* The range that the box has. -ENOENT: none yet; -EINVAL: its file is damaged. */
+int identity_range_of(int box_fd, uint32_t *ret_base);
+
+/* Gives back all ranges of kept boxes but these. */
+void identity_free_ranges(const uint32_t *bases, size_t count);
+
 /* A user namespace with the range, made by host root. Returns its descriptor. */
 int identity_make_userns(struct identity *identity, struct cloche_err *err);
 

@@ -6,7 +6,7 @@
 load ../helpers
 
 teardown() {
-	[ -z "${BOX:-}" ] || [ "$(id -u)" != 0 ] || rm -rf "/var/lib/cloche/boxes/$BOX"
+	[ -z "${BOX:-}" ] || [ "$(id -u)" != 0 ] || "$CLOCHE" box remove "$BOX" 2>/dev/null || true
 	scratch_done
 }
 

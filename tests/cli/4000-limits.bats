@@ -7,7 +7,7 @@
 load ../helpers
 
 teardown() {
-	[ "$(id -u)" != 0 ] || rm -rf "/var/lib/cloche/boxes/disk$$"
+	[ "$(id -u)" != 0 ] || "$CLOCHE" box remove "disk$$" 2>/dev/null || true
 	scratch_done
 }
 

@@ -13,7 +13,7 @@ setup() {
 }
 
 teardown() {
-	[ "$(id -u)" != 0 ] || rm -rf "/var/lib/cloche/boxes/$BOX"
+	[ "$(id -u)" != 0 ] || "$CLOCHE" box remove "$BOX" 2>/dev/null || true
 	scratch_done
 }
 

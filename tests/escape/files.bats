@@ -8,7 +8,7 @@ load ../helpers
 load escape
 
 teardown() {
-	[ "$CLOCHE_AS" != root ] || [ -z "${KEPT_BOX:-}" ] || rm -rf "/var/lib/cloche/boxes/$KEPT_BOX"
+	[ "$CLOCHE_AS" != root ] || [ -z "${KEPT_BOX:-}" ] || "$CLOCHE" box remove "$KEPT_BOX" 2>/dev/null || true
 	escape_teardown
 }
 

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "box/layer.h"
+
+#include "base/own.h"
+#include "sys/sys.h"
+#include "world/build.h"
+#include "world/identity.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VIEWS_TEXT_MAX ((size_t)16 << 20)
+
+/* ---- the file "views" ---- */
+
+/* A line of it: "u NAME GUEST HOST". */
+struct entry {
+	char kind;
+	char name[NAME_MAX + 1];
+	char guest[PATH_MAX];
+	char host[PATH_MAX]; /* "": none */
+};
+
+static int add_field(struct buf *buf, const char *text)
+{
+	int r = buf_text(buf, *text == '\0' ? " -" : " ");
+
+	for (const char *p = text; *p != '\0' && r == 0; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		r = isalnum(c) || strchr("/._+=", c) != NULL ? buf_add(buf, p, 1)
+							     : buf_format(buf, "%%%02X", c);
+	}
+	return r;
+}
+
+/* False: too long, or damaged. */
+static bool take_field(char *to, size_t size, const char *text)
+{
+	size_t used = 0;
+
+	if (strcmp(text, "-") == 0) {
+		*to = '\0';
+		return true;
+	}
+	for (const char *p = text; *p != '\0'; p++) {
+		char c = *p;
+
+		if (c == '%') {
+			char digits[3] = {p[1], p[1] == '\0' ? '\0' : p[2], '\0'};
+			char *end;
+
+			c = (char)strtoul(digits, &end, 16);
+			if (end != digits + 2 || c == '\0')
+				return false;
+			p += 2;
+		}
+		if (used + 1 >= size)
+			return false;
+		to[used++] = c;
+	}
+	to[used] = '\0';
+	return true;
+}
+
+static bool take_line(struct entry *entry, char *line)
+{
+	char *save = NULL;
+	const char *kind = strtok_r(line, " ", &save);
+	const char *name = strtok_r(NULL, " ", &save);
+	const char *guest = strtok_r(NULL, " ", &save);
+	const char *host = strtok_r(NULL, " ", &save);
+
+	if (kind == NULL || name == NULL || guest == NULL || host == NULL ||
+	    strchr("upf", kind[0]) == NULL || kind[1] != '\0')
+		return false;
+	entry->kind = kind[0];
+	/* NAME is a directory's name as it is: it has no byte that a field could not have. */
+	return take_field(entry->name, sizeof(entry->name), name) &&
+	       take_field(entry->guest, sizeof(entry->guest), guest) &&
+	       take_field(entry->host, sizeof(entry->host), host) && entry->name[0] != '.' &&
+	       strchr(entry->name, '/') == NULL && entry->guest[0] == '/';
+}
+
+/* Heap; "" where there is no such file yet. */
+static int read_views(int layer_fd, char **ret_text)
+{
+	struct stat st;
+	_own_(closep) int fd = sys_openat(layer_fd, "views", O_RDONLY | O_NOFOLLOW);
+
+	if (fd < 0 && fd != -ENOENT)
+		return fd;
+	size_t size = fd < 0 || sys_fstat(fd, &st) < 0 ? 0 : (size_t)st.st_size;
+	if (size > VIEWS_TEXT_MAX)
+		return -EFBIG;
+	_own_(freep) char *text = malloc(size + 1);
+	if (text == NULL)
+		return -ENOMEM;
+	ssize_t n = fd < 0 ? 0 : sys_read_full(fd, text, size);
+	if (n < 0)
+		return (int)n;
+	text[n] = '\0';
+	*ret_text = TAKE(text);
+	return 0;
+}
+
+static char kind_of(const struct piece *piece)
+{
+	switch (piece->kind) {
+	case PIECE_OVERLAY:
+		return 'u';
+	case PIECE_PRIVATE:
+		return 'p';
+	case PIECE_FILE_COPY:
+		return 'f';
+	case PIECE_OVERLAY_READ:
+	case PIECE_READ:
+	case PIECE_WRITE:
+	case PIECE_COVER:
+		break;
+	}
+	return 0;
+}
+
+static int add_line(struct buf *buf, char kind, const char *name, const char *guest,
+		    const char *host)
+{
+	int r = buf_format(buf, "%c", kind);
+
+	if (r == 0)
+		r = add_field(buf, name);
+	if (r == 0)
+		r = add_field(buf, guest);
+	if (r == 0)
+		r = add_field(buf, host);
+	return r < 0 ? r : buf_text(buf, "\n");
+}
+
+/* Lines of `old` whose "KIND NAME " begins no line of what is in the buffer. */
+static int keep_others(struct buf *buf, const char *old)
+{
+	_own_(freep) char *fresh = strdup(buf_string(buf));
+	int r = fresh == NULL ? -ENOMEM : 0;
+
+	for (const char *line = old; r == 0 && *line != '\0';) {
+		size_t length = strcspn(line, "\n");
+		const char *space =
+			memchr(line + (length > 2 ? 2 : 0), ' ', length > 2 ? length - 2 : 0);
+		size_t key = space == NULL ? length : (size_t)(space - line) + 1;
+		bool known = false;
+
+		for (const char *p = fresh; *p != '\0' && !known;) {
+			known = strncmp(p, line, key) == 0;
+			p += strcspn(p, "\n");
+			p += *p == '\n';
+		}
+		if (!known && length > 0) {
+			r = buf_add(buf, line, length);
+			if (r == 0)
+				r = buf_text(buf, "\n");
+		}
+		line += length;
+		line += *line == '\n';
+	}
+	return r;
+}
+
+static int write_views(int layer_fd, struct buf *buf, const char *old)
+{
+	int r = keep_others(buf, old);
+
+	if (r < 0 || strcmp(buf_string(buf), old) == 0)
+		return r;
+	return sys_replace_file(layer_fd, "views", buf_string(buf));
+}
+
+int layer_note_views(int layer_fd, const struct root_plan *plan, struct cloche_err *err)
+{
+	struct buf buf;
+	char name[NAME_MAX + 1];
+	_own_(freep) char *old = NULL;
+	int r = read_views(layer_fd, &old);
+
+	buf_init(&buf, VIEWS_TEXT_MAX);
+	for (size_t i = 0; i < plan->piece_count && r == 0; i++) {
+		const struct piece *piece = &plan->pieces[i];
+		char kind = kind_of(piece);
+
+		if (kind == 0)
+			continue;
+		world_layer_name(piece->guest, name, sizeof(name));
+		r = add_line(&buf, kind, name, piece->guest,
+			     piece->host != NULL && kind != 'p' ? piece->host : "");
+	}
+	if (r == 0)
+		r = write_views(layer_fd, &buf, old);
+	buf_done(&buf);
+	return r < 0 ? err_set(err, r, "cannot note what the box's layer is of: %s", errno_text(r))
+		     : 0;
+}
+
+int layer_merge_views(int upper_fd, int lower_fd)
+{
+	struct buf buf;
+	_own_(freep) char *upper = NULL;
+	_own_(freep) char *lower = NULL;
+	int r = read_views(upper_fd, &upper);
+
+	if (r == 0)
+		r = read_views(lower_fd, &lower);
+	buf_init(&buf, VIEWS_TEXT_MAX);
+	if (r == 0)
+		r = buf_text(&buf, upper);
+	if (r == 0)
+		r = write_views(lower_fd, &buf, lower);
+	buf_done(&buf);
+	return r;
+}
+
+/* ---- the stack, opened ---- */
+
+static enum layer_kind layer_kind_of(char kind)
+{
+	return kind == 'u' ? LAYER_TREE : kind == 'p' ? LAYER_PRIVATE : LAYER_FILE;
+}
+
+static struct layer_view *view_for(struct layer_stack *stack, const struct entry *entry)
+{
+	for (size_t i = 0; i < stack->view_count; i++) {
+		struct layer_view *view = &stack->views[i];
+
+		if (view->kind == layer_kind_of(entry->kind) &&
+		    strcmp(view->guest, entry->guest) == 0)
+			return view;
+	}
+	struct layer_view *views = realloc(stack->views, (stack->view_count + 1) * sizeof(*views));
+	if (views == NULL)
+		return NULL;
+	stack->views = views;
+	struct layer_view view = {
+		.kind = layer_kind_of(entry->kind),
+		.guest = strdup(entry->guest),
+		.host = entry->host[0] != '\0' ? strdup(entry->host) : NULL,
+	};
+	if (view.guest == NULL || (entry->host[0] != '\0' && view.host == NULL)) {
+		free(view.guest);
+		free(view.host);
+		return NULL;
+	}
+	views[stack->view_count] = view;
+	return &views[stack->view_count++];
+}
+
+/* Many layers of many views: more than a process may have open by itself. */
+static int open_more(int dir_fd, const char *path, int flags)
+{
+	int fd = sys_openat(dir_fd, path, flags);
+
+	if (fd != -EMFILE)
+		return fd;
+	uint64_t hard = sys_getrlimit_hard(RLIMIT_NOFILE);
+	int r = sys_setrlimit(RLIMIT_NOFILE, hard, hard);
+	return r < 0 ? fd : sys_openat(dir_fd, path, flags);
+}
+
+static int add_entry(struct layer_stack *stack, int layer_fd, const struct entry *entry,
+		     bool is_new)
+{
+	char path[NAME_MAX + 8];
+	int flags = entry->kind == 'f' ? O_PATH | O_NOFOLLOW : O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+
+	(void)snprintf(path, sizeof(path), "%c/%s", entry->kind, entry->name);
+	_own_(closep) int fd = open_more(layer_fd, path, flags);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	struct layer_view *view = view_for(stack, entry);
+	int *fds = view == NULL ? NULL : realloc(view->fds, (view->fd_count + 1) * sizeof(*fds));
+	if (fds == NULL)
+		return -ENOMEM;
+	view->fds = fds;
+	fds[view->fd_count++] = TAKE_FD(&fd);
+	view->new_count += is_new;
+	return 0;
+}
+
+static int add_layer(struct layer_stack *stack, const struct stored_box *box, const char *id,
+		     bool is_new)
+{
+	_own_(freep) char *text = NULL;
+	_own_(closep) int layer_fd = store_layer_open(box->store, id);
+	int r = layer_fd < 0 ? layer_fd : read_views(layer_fd, &text);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	_own_(freep) struct entry *entry = malloc(sizeof(*entry));
+	char *rest = text;
+	if (entry == NULL)
+		return -ENOMEM;
+	for (char *line; r == 0 && (line = strsep(&rest, "\n")) != NULL;) {
+		if (*line != '\0')
+			r = take_line(entry, line) ? add_entry(stack, layer_fd, entry, is_new)
+						   : -EINVAL;
+	}
+	return r;
+}
+
+static int compare_views(const void *a, const void *b)
+{
+	const struct layer_view *one = a;
+	const struct layer_view *other = b;
+
+	return strcmp(one->guest, other->guest);
+}
+
+/* Views are opened only where a layer has something, so that none is without descriptors. */
+static void drop_empty(struct layer_stack *stack)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < stack->view_count; i++) {
+		struct layer_view *view = &stack->views[i];
+
+		if (view->fd_count > 0) {
+			stack->views[used++] = *view;
+			continue;
+		}
+		free(view->guest);
+		free(view->host);
+	}
+	stack->view_count = used;
+}
+
+int layer_stack_open(struct layer_stack *ret_stack, const struct stored_box *box, const char *since,
+		     struct cloche_err *err)
+{
+	struct layer_stack stack = {.rooted = box->store->rooted};
+	const struct stack_layer *until = since == NULL ? NULL : stack_snapshot(&box->stack, since);
+	const struct stack_layer *layer = stack_find(&box->stack, box->stack.top);
+	bool is_new = true;
+	int r = 0;
+
+	if (since != NULL && until == NULL)
+		return err_set(err, -ENOENT, "box '%s' has no snapshot '%s'", box->name, since);
+	if (stack.rooted)
+		r = identity_range_of(box->fd, &stack.id_base);
+	r = r == -ENOENT ? 0 : r;
+	for (; layer != NULL && r == 0; layer = stack_parent(&box->stack, layer)) {
+		is_new = is_new && layer != until;
+		r = add_layer(&stack, box, layer->id, is_new);
+	}
+	if (r == 0 && until != NULL && is_new)
+		r = err_set(err, -EINVAL, "box '%s' does not stand on its snapshot '%s'", box->name,
+			    since);
+	else if (r < 0)
+		r = err_set(err, r, "box '%s': cannot read its layers: %s", box->name,
+			    errno_text(r));
+	drop_empty(&stack);
+	if (r < 0) {
+		layer_stack_done(&stack);
+		return r;
+	}
+	if (stack.view_count > 0)
+		qsort(stack.views, stack.view_count, sizeof(*stack.views), compare_views);
+	*ret_stack = stack;
+	return 0;
+}
+
+void layer_stack_done(struct layer_stack *stack)
+{
+	for (size_t i = 0; i < stack->view_count; i++) {
+		struct layer_view *view = &stack->views[i];
+
+		for (size_t k = 0; k < view->fd_count; k++)
+			(void)close(view->fds[k]);
+		free(view->fds);
+		free(view->guest);
+		free(view->host);
+	}
+	free(stack->views);
+	*stack = (struct layer_stack){0};
+}
+
+/* ---- whose it is ---- */
+
+int layer_own_all(struct cloche_err *err)
+{
+	struct identity identity;
+	int r = identity_resolve(&identity, NULL, err);
+
+	if (r < 0 || identity.rooted)
+		return r;
+	r = sys_unshare(CLONE_NEWUSER);
+	/* Without namespaces there is no box either; its modes may still let us. */
+	if (r < 0)
+		return err_set(err, r, "cannot make a user namespace: %s (see cloche doctor)",
+			       errno_text(r));
+	return identity_map_self(&identity, err);
+}
+
+struct child_answer {
+	int result;
+	struct cloche_err err;
+};
+
+int layer_in_child(int (*run)(void *arg, struct cloche_err *err), void *arg, struct cloche_err *err)
+{
+	struct child_answer answer = {.result = -EIO};
+	int pipe_fds[2];
+	int r = SYS_RESULT(pipe2(pipe_fds, O_CLOEXEC));
+
+	if (r < 0)
+		return err_set(err, r, "no pipe: %s", errno_text(r));
+	int pid = sys_clone(0, NULL);
+	if (pid == 0) {
+		(void)close(pipe_fds[0]);
+		answer.result = run(arg, &answer.err);
+		(void)sys_write_all(pipe_fds[1], &answer, sizeof(answer));
+		_exit(0);
+	}
+	(void)close(pipe_fds[1]);
+	_own_(closep) int read_fd = pipe_fds[0];
+	if (pid < 0)
+		return err_set(err, pid, "cannot fork: %s", errno_text(pid));
+	ssize_t n = sys_read_full(read_fd, &answer, sizeof(answer));
+	(void)sys_wait4(pid, NULL, 0, NULL); /* It has said what there is to say. */
+	if (n != sizeof(answer))
+		return err_set(err, -EIO, "a child process of cloche died");
+	if (answer.result < 0)
+		return err_set(err, answer.result, "%s", answer.err.text);
+	return answer.result;
+}
