@@ -155,6 +155,7 @@ int box_create(const struct store *store, const struct box_options *options, str
 		return create_on(store, options, err);
 	_own_(closep) int lock_fd = store_lock(store, err);
 	int r = lock_fd < 0 ? lock_fd : check_is_new(store, options->name, err);
+	stack.temporary = options->temporary;
 	if (r == 0)
 		r = make_over(store, options->name, &stack, "", NULL, err);
 	if (r == 0)
@@ -243,13 +244,18 @@ static int has_layer(struct stored_box *box, void *arg, struct cloche_err *err)
 	return 0;
 }
 
-int box_remove(const struct store *store, const char *name, struct cloche_err *err)
+static int remove_one(const struct store *store, const char *name, bool temporary,
+		      struct cloche_err *err)
 {
 	struct stored_box box;
-	int r = store_box_open(&box, store, name, STORE_CHANGE, err);
+	int r = store_box_open(&box, store, name, temporary ? STORE_TRY : STORE_CHANGE, err);
 
 	if (r < 0)
 		return r;
+	if (temporary && !box.stack.temporary) {
+		store_box_close(&box);
+		return 0;
+	}
 	struct question question = {.stack = &box.stack};
 	int lock_fd = store_lock(store, err);
 	r = lock_fd < 0 ? lock_fd : store_boxes(store, stands_on, &question, err);
@@ -261,6 +267,11 @@ int box_remove(const struct store *store, const char *name, struct cloche_err *e
 	close_fd(&lock_fd);
 	store_box_close(&box);
 	return r < 0 ? r : trash_collect(store, err);
+}
+
+int box_remove(const struct store *store, const char *name, struct cloche_err *err)
+{
+	return remove_one(store, name, false, err);
 }
 
 struct names {
@@ -291,7 +302,7 @@ static void remove_temporary(const struct store *store)
 
 	(void)store_boxes(store, add_name, &names, &err);
 	for (size_t i = 0; i < names.count; i++)
-		(void)box_remove(store, names.list[i], &err);
+		(void)remove_one(store, names.list[i], true, &err);
 	free(names.list);
 }
 

@@ -23,7 +23,7 @@ struct entry {
 	char host[PATH_MAX]; /* "": none */
 };
 
-static int add_field(struct buf *buf, const char *text)
+int layer_add_field(struct buf *buf, const char *text)
 {
 	int r = buf_text(buf, *text == '\0' ? " -" : " ");
 
@@ -36,8 +36,7 @@ static int add_field(struct buf *buf, const char *text)
 	return r;
 }
 
-/* False: too long, or damaged. */
-static bool take_field(char *to, size_t size, const char *text)
+bool layer_take_field(char *to, size_t size, const char *text)
 {
 	size_t used = 0;
 
@@ -78,17 +77,16 @@ static bool take_line(struct entry *entry, char *line)
 		return false;
 	entry->kind = kind[0];
 	/* NAME is a directory's name as it is: it has no byte that a field could not have. */
-	return take_field(entry->name, sizeof(entry->name), name) &&
-	       take_field(entry->guest, sizeof(entry->guest), guest) &&
-	       take_field(entry->host, sizeof(entry->host), host) && entry->name[0] != '.' &&
+	return layer_take_field(entry->name, sizeof(entry->name), name) &&
+	       layer_take_field(entry->guest, sizeof(entry->guest), guest) &&
+	       layer_take_field(entry->host, sizeof(entry->host), host) && entry->name[0] != '.' &&
 	       strchr(entry->name, '/') == NULL && entry->guest[0] == '/';
 }
 
-/* Heap; "" where there is no such file yet. */
-static int read_views(int layer_fd, char **ret_text)
+int layer_read_views(int dir_fd, const char *name, char **ret_text)
 {
 	struct stat st;
-	_own_(closep) int fd = sys_openat(layer_fd, "views", O_RDONLY | O_NOFOLLOW);
+	_own_(closep) int fd = sys_openat(dir_fd, name, O_RDONLY | O_NOFOLLOW);
 
 	if (fd < 0 && fd != -ENOENT)
 		return fd;
@@ -130,11 +128,11 @@ static int add_line(struct buf *buf, char kind, const char *name, const char *gu
 	int r = buf_format(buf, "%c", kind);
 
 	if (r == 0)
-		r = add_field(buf, name);
+		r = layer_add_field(buf, name);
 	if (r == 0)
-		r = add_field(buf, guest);
+		r = layer_add_field(buf, guest);
 	if (r == 0)
-		r = add_field(buf, host);
+		r = layer_add_field(buf, host);
 	return r < 0 ? r : buf_text(buf, "\n");
 }
 
@@ -181,7 +179,7 @@ int layer_note_views(int layer_fd, const struct root_plan *plan, struct cloche_e
 	struct buf buf;
 	char name[NAME_MAX + 1];
 	_own_(freep) char *old = NULL;
-	int r = read_views(layer_fd, &old);
+	int r = layer_read_views(layer_fd, "views", &old);
 
 	buf_init(&buf, VIEWS_TEXT_MAX);
 	for (size_t i = 0; i < plan->piece_count && r == 0; i++) {
@@ -206,15 +204,49 @@ int layer_merge_views(int upper_fd, int lower_fd)
 	struct buf buf;
 	_own_(freep) char *upper = NULL;
 	_own_(freep) char *lower = NULL;
-	int r = read_views(upper_fd, &upper);
+	int r = layer_read_views(upper_fd, "views", &upper);
 
 	if (r == 0)
-		r = read_views(lower_fd, &lower);
+		r = layer_read_views(lower_fd, "views", &lower);
 	buf_init(&buf, VIEWS_TEXT_MAX);
 	if (r == 0)
 		r = buf_text(&buf, upper);
 	if (r == 0)
 		r = write_views(lower_fd, &buf, lower);
+	buf_done(&buf);
+	return r;
+}
+
+/* Where on the host something is from is not the archive's to say. */
+static int take_stranger(struct buf *buf, struct entry *entry, char *line)
+{
+	char name[NAME_MAX + 1];
+
+	if (!take_line(entry, line))
+		return -EINVAL;
+	world_layer_name(entry->guest, name, sizeof(name));
+	if (strcmp(name, entry->name) != 0)
+		return -EINVAL;
+	if (strcmp(entry->host, entry->guest) != 0)
+		entry->host[0] = '\0';
+	return add_line(buf, entry->kind, entry->name, entry->guest, entry->host);
+}
+
+int layer_take_views(int layer_fd, const char *text)
+{
+	_own_(freep) char *copy = strdup(text);
+	_own_(freep) struct entry *entry = malloc(sizeof(*entry));
+	struct buf buf;
+	char *rest = copy;
+	int r = copy == NULL || entry == NULL ? -ENOMEM : 0;
+
+	buf_init(&buf, VIEWS_TEXT_MAX);
+	for (char *line; r == 0 && (line = strsep(&rest, "\n")) != NULL;) {
+		if (*line != '\0')
+			r = take_stranger(&buf, entry, line);
+	}
+	if (r == 0)
+		r = sys_replace_file(layer_fd, "views", buf_string(&buf));
 	buf_done(&buf);
 	return r;
 }
@@ -290,7 +322,7 @@ static int add_layer(struct layer_stack *stack, const struct stored_box *box, co
 {
 	_own_(freep) char *text = NULL;
 	_own_(closep) int layer_fd = store_layer_open(box->store, id);
-	int r = layer_fd < 0 ? layer_fd : read_views(layer_fd, &text);
+	int r = layer_fd < 0 ? layer_fd : layer_read_views(layer_fd, "views", &text);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
@@ -384,19 +416,32 @@ void layer_stack_done(struct layer_stack *stack)
 
 /* ---- whose it is ---- */
 
-int layer_own_all(struct cloche_err *err)
+static int own_all(bool as_root, struct cloche_err *err)
 {
 	struct identity identity;
 	int r = identity_resolve(&identity, NULL, err);
 
 	if (r < 0 || identity.rooted)
 		return r;
+	if (as_root) {
+		identity.uid = 0;
+		identity.gid = 0;
+	}
 	r = sys_unshare(CLONE_NEWUSER);
-	/* Without namespaces there is no box either; its modes may still let us. */
 	if (r < 0)
 		return err_set(err, r, "cannot make a user namespace: %s (see cloche doctor)",
 			       errno_text(r));
 	return identity_map_self(&identity, err);
+}
+
+int layer_own_all(struct cloche_err *err)
+{
+	return own_all(false, err);
+}
+
+int layer_own_all_as_root(struct cloche_err *err)
+{
+	return own_all(true, err);
 }
 
 struct child_answer {

@@ -66,6 +66,8 @@ void layer_stack_done(struct layer_stack *stack);
  * uid and gid are what they were. It cannot be taken back: fork for it where that matters. Nothing
  * for host root, who is that already. */
 int layer_own_all(struct cloche_err *err);
+/* The same for a program that is executed then: there the caller's uid and gid are 0. */
+int layer_own_all_as_root(struct cloche_err *err);
 
 /* Runs it in a child process and waits for that: its result, and what it says in err. */
 int layer_in_child(int (*run)(void *arg, struct cloche_err *err), void *arg,
@@ -74,6 +76,15 @@ int layer_in_child(int (*run)(void *arg, struct cloche_err *err), void *arg,
 /* Notes in the layer's file which paths its directories stand for. Called where a box starts. */
 struct root_plan;
 int layer_note_views(int layer_fd, const struct root_plan *plan, struct cloche_err *err);
+
+/* The file's text (heap, "" where there is none), and a field of such a line. */
+int layer_read_views(int dir_fd, const char *name, char **ret_text);
+struct buf;
+int layer_add_field(struct buf *buf, const char *text);
+/* False: too long, or damaged. */
+bool layer_take_field(char *to, size_t size, const char *text);
+/* Makes the layer's file of a stranger's text: only what a guest path itself says is taken. */
+int layer_take_views(int layer_fd, const char *text);
 
 /* The lower layer's file has all that the upper one's has. */
 int layer_merge_views(int upper_fd, int lower_fd);

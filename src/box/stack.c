@@ -136,6 +136,22 @@ void stack_trim(struct stack *stack)
 	}
 }
 
+static void change(char id[LAYER_ID_SIZE], const char *from, const char *to)
+{
+	if (strcmp(id, from) == 0)
+		memcpy(id, to, LAYER_ID_SIZE);
+}
+
+void stack_change_id(struct stack *stack, const char *from, const char *to)
+{
+	for (size_t i = 0; i < stack->layer_count; i++) {
+		change(stack->layers[i].id, from, to);
+		change(stack->layers[i].parent, from, to);
+	}
+	change(stack->top, from, to);
+	change(stack->merging, from, to);
+}
+
 void stack_merged(struct stack *stack)
 {
 	const struct stack_layer *child = stack_find(stack, stack->merging);

@@ -68,6 +68,8 @@ int stack_push(struct stack *stack, const char *id, const char *parent);
 void stack_take_out(struct stack *stack, const char *id);
 /* Takes out every layer that neither the top nor a snapshot stands on. */
 void stack_trim(struct stack *stack);
+/* The layer has another id. */
+void stack_change_id(struct stack *stack, const char *from, const char *to);
 /* The child, which is being merged into its parent, has become one with that: the parent's
  * directory stays, and is all that the child was. */
 void stack_merged(struct stack *stack);

@@ -317,7 +317,10 @@ static int lock_box(struct stored_box *box, enum store_access access, struct clo
 
 	if (access == STORE_LOOK)
 		return 0;
-	int r = box->lock_fd = hold(box->fd, "lock", LOCK_EX);
+	int r = box->lock_fd =
+		hold(box->fd, "lock", access == STORE_TRY ? LOCK_EX | LOCK_NB : LOCK_EX);
+	if (r == -EAGAIN)
+		return err_set(err, -EBUSY, "box '%s' is in use by another cloche", box->name);
 	int runs = r < 0 ? r : store_runner(box, who, sizeof(who));
 	if (runs < 0)
 		r = runs;

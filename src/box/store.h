@@ -41,7 +41,8 @@ struct store {
 enum store_access {
 	STORE_LOOK = 0,	  /* no lock: it may run, or change meanwhile */
 	STORE_CHANGE = 1, /* locked: waits for other commands; -EBUSY, and who, when it runs */
-	STORE_RUN = 2,	  /* the same, and from then on it runs, until it is closed */
+	STORE_TRY = 3,	  /* the same, but -EBUSY instead of waiting */
+	STORE_RUN = 2,	  /* as STORE_CHANGE, and from then on it runs, until it is closed */
 };
 
 struct stored_box {

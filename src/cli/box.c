@@ -2,12 +2,15 @@
  *
  * cloche box: boxes as things that last.
  */
-#include "box/box.h"
+#include "cli/box.h"
 
 #include "base/own.h"
-#include "cli/box.h"
+#include "box/archive.h"
+#include "box/box.h"
 #include "cli/command.h"
+#include "sys/sys.h"
 
+#include <limits.h>
 #include <string.h>
 
 int box_arguments(const struct command *command, int argc, char **argv,
@@ -153,6 +156,92 @@ static int prune(int argc, char **argv)
 	return status != 0 ? status : box_done(&call, box_prune(&call.store, &err), &err);
 }
 
+/* Beside the file first, so that there is no half one: its name, and a descriptor. */
+static int open_beside(const char *path, char *ret_beside, size_t size, struct cloche_err *err)
+{
+	int fd = -ENAMETOOLONG;
+
+	if (snprintf(ret_beside, size, "%s.%d.part", path, getpid()) < (int)size)
+		fd = sys_create(AT_FDCWD, ret_beside, O_WRONLY | O_EXCL | O_NOFOLLOW, 0600);
+	return fd < 0 ? err_set(err, fd, "cannot write '%s': %s", path, errno_text(fd)) : fd;
+}
+
+static int export_box(int argc, char **argv)
+{
+	struct box_call call = {0};
+	struct cloche_err err = {0};
+	char beside[PATH_MAX];
+	int status = box_arguments(&cmd_box_export, argc, argv, &(struct box_arity){2, 2}, &call);
+
+	if (status != 0)
+		return status;
+	const char *path = call.parsed.rest[1];
+	bool to_stdout = strcmp(path, "-") == 0;
+	int fd = to_stdout ? 1 : open_beside(path, beside, sizeof(beside), &err);
+	int r = fd < 0 ? fd : archive_export(&call.store, call.parsed.rest[0], fd, &err);
+	if (r == 0 && !to_stdout) {
+		r = sys_fsync(fd);
+		if (r == 0)
+			r = sys_renameat(AT_FDCWD, beside, AT_FDCWD, path, 0);
+		if (r < 0)
+			(void)err_set(&err, r, "cannot write '%s': %s", path, errno_text(r));
+	}
+	if (fd >= 0 && !to_stdout) {
+		(void)close(fd);
+		if (r < 0)
+			(void)sys_unlinkat(AT_FDCWD, beside,
+					   0); /* It is there no more than half. */
+	}
+	return box_done(&call, r, &err);
+}
+
+/* "dir/work.tar" is "work". */
+static void name_from(const char *path, char *ret_name, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+	const char *base = slash == NULL ? path : slash + 1;
+
+	(void)snprintf(ret_name, size, "%.*s", (int)strcspn(base, "."), base);
+}
+
+static int import_box(int argc, char **argv)
+{
+	struct box_call call = {0};
+	struct cloche_err err = {0};
+	char name[STORE_NAME_SIZE];
+	int status = box_arguments(&cmd_box_import, argc, argv, &(struct box_arity){1, 2}, &call);
+
+	if (status != 0)
+		return status;
+	const char *path = call.parsed.rest[0];
+	bool from_stdin = strcmp(path, "-") == 0;
+	name_from(path, name, sizeof(name));
+	const char *chosen = call.parsed.rest[1] != NULL ? call.parsed.rest[1] : name;
+	_own_(closep) int opened = from_stdin ? -1 : sys_openat(AT_FDCWD, path, O_RDONLY);
+	int r = 0;
+	if (!from_stdin && opened < 0)
+		r = err_set(&err, opened, "'%s': %s", path, errno_text(opened));
+	if (r == 0)
+		r = archive_import(&call.store, chosen, from_stdin ? 0 : opened, &err);
+	if (r == 0 && call.parsed.rest[1] == NULL)
+		(void)printf("%s\n", name);
+	return box_done(&call, r, &err);
+}
+
+const struct command cmd_box_export = {
+	.name = "box export",
+	.arguments = "BOX FILE",
+	.summary = "all of it as one file",
+	.run = export_box,
+};
+
+const struct command cmd_box_import = {
+	.name = "box import",
+	.arguments = "FILE [NAME]",
+	.summary = "a box from such a file",
+	.run = import_box,
+};
+
 const struct command cmd_box_create = {
 	.name = "box create",
 	.arguments = "[--base BOX] NAME",
@@ -211,9 +300,13 @@ const struct command cmd_box_prune = {
 };
 
 static const struct command *const parts[] = {
-	&cmd_box_list,	   &cmd_box_create, &cmd_box_show,     &cmd_box_rename,
-	&cmd_box_remove,   &cmd_box_clone,  &cmd_box_snapshot, &cmd_box_snapshots,
-	&cmd_box_rollback, &cmd_box_drop,   &cmd_box_prune,    NULL,
+	&cmd_box_list,	   &cmd_box_create,
+	&cmd_box_show,	   &cmd_box_rename,
+	&cmd_box_remove,   &cmd_box_clone,
+	&cmd_box_snapshot, &cmd_box_snapshots,
+	&cmd_box_rollback, &cmd_box_drop,
+	&cmd_box_export,   &cmd_box_import,
+	&cmd_box_prune,	   NULL,
 };
 
 static int run(int argc, char **argv)

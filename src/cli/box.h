@@ -40,6 +40,8 @@ extern const struct command cmd_box_snapshot;
 extern const struct command cmd_box_snapshots;
 extern const struct command cmd_box_rollback;
 extern const struct command cmd_box_drop;
+extern const struct command cmd_box_export;
+extern const struct command cmd_box_import;
 extern const struct command cmd_box_prune;
 
 #endif

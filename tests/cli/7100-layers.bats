@@ -308,6 +308,120 @@ assert b["snapshots"] == 0 and b["base"] is None and b["runs"] is False and b["m
 	[ "$(stat -c %a "$(store)/boxes/$BOX")" = 700 ]
 }
 
+@test "export, import elsewhere, run again" {
+	local before
+	mkdir -p host/{a,b,c}
+	touch host/{a,b,c}/file
+	box -b "$BOX" -- sh -c '
+		mkdir -p ~/p/q; echo 1 >~/p/q/f; echo 1 >new; ln new link; chmod 4755 new; mkdir closed
+		rm host/a/file; rm -r host/b; mkdir host/b; chmod 1777 host/c; mkfifo fifo; ln -s x sym
+		truncate -s 1T sparse; touch "$(printf "a\nb")" closed/x; chmod 000 closed; mkdir -p d/e; touch d/e/f'
+	succeeds
+	cloche box snapshot "$BOX" one
+	box -b "$BOX" -- sh -c 'rm ~/p/q/f; touch ~/p/q/g; rm d/e/f; echo 2 >new; mkdir later'
+	succeeds
+	both() { # BOX
+		"$CLOCHE" run -b "$1" -- sh -c 'work=$PWD; for d in ~ "$work"; do cd "$d"
+			find . ! -name . -printf "%P %y %m %n %s %U %G %l\n" | sort; done; cat new' </dev/null
+	}
+	before=$(both "$BOX")
+	cloche box export "$BOX" "$SCRATCH/$BOX.tar"
+	succeeds
+	[ "$stderr" = "" ] || tell "not wanted"
+	[ "$(stat -c '%a %s' "$SCRATCH/$BOX.tar" | awk '{ print $1, $2 < 1000000 }')" = "600 1" ]
+	cloche box import "$SCRATCH/$BOX.tar"
+	fails_with 125
+	complains "there is a box '$BOX' already"
+	cloche box import "$SCRATCH/$BOX.tar" "$BOX.i"
+	succeeds
+	diff <(echo "$before") <(both "$BOX.i")
+	# Through pipes; it does not stand on what the first one has.
+	"$CLOCHE" box export "$BOX.i" - | "$CLOCHE" box import - "$BOX.j"
+	cloche box remove "$BOX" "$BOX.i"
+	succeeds
+	diff <(echo "$before") <(both "$BOX.j")
+	cloche box rollback "$BOX.j" one
+	box -b "$BOX.j" -- sh -c 'cat ~/p/q/* new; ls d/e'
+	prints $'1\n1\nf'
+	cloche box drop "$BOX.j" one
+	box -b "$BOX.j" -- sh -c 'cat ~/p/q/* new; ls d/e'
+	prints $'1\n1\nf'
+}
+
+@test "what is no archive, or only half of one, makes no box" {
+	box -b "$BOX" -- sh -c 'head -c 3000000 /dev/urandom >x'
+	"$CLOCHE" box export "$BOX" whole.tar
+	head -c 2000000 whole.tar >half.tar
+	echo nonsense >nonsense.tar
+	tar -cf other.tar half.tar
+	for file in half nonsense other missing; do
+		run "$CLOCHE" box import $file.tar "$BOX.i"
+		[ "$status" = 125 ] || tell "$file was taken"
+		cloche box show "$BOX.i"
+		fails_with 125
+	done
+	cloche box import whole.tar "../x"
+	fails_with 125
+	cloche box export "$BOX" /nowhere/x.tar
+	fails_with 125
+	complains "cannot write '/nowhere/x.tar'"
+	# A disk that is full leaves the file that was there.
+	echo old >old.tar
+	(ulimit -f 100; trap "" XFSZ; ! "$CLOCHE" box export "$BOX" old.tar)
+	[ "$(cat old.tar)" = old ]
+	[ "$(ls)" = "$(printf '%s\n' half.tar nonsense.tar old.tar other.tar whole.tar)" ] || tell "$(ls)"
+}
+
+# The archive is a stranger's: where it would write, and what it says of the host.
+@test "a hostile archive writes nothing outside" {
+	local id
+	box -b "$BOX" -- sh -c 'echo x >x; mkdir d'
+	"$CLOCHE" box export "$BOX" good.tar
+	id=$(tar -tf good.tar | sed -n 's,^marks/\(.\),\1,p')
+	python3 - "$id" "$PWD" <<-'END'
+		import io, sys, tarfile
+		id, here = sys.argv[1:]
+		def make(name, extra):
+		    good = tarfile.open("good.tar")
+		    with tarfile.open(name, "w", format=tarfile.PAX_FORMAT) as bad:
+		        for member in good.getmembers():
+		            data = good.extractfile(member) if member.isreg() else None
+		            replaced = extra.get(member.name)
+		            if replaced is not None:
+		                member.size = len(replaced)
+		                data = io.BytesIO(replaced)
+		            bad.addfile(member, data)
+		        for member, data in extra.get("", []):
+		            bad.addfile(member, io.BytesIO(data) if data else None)
+		def entry(name, data=b"", kind=tarfile.REGTYPE, link=""):
+		    member = tarfile.TarInfo(name)
+		    member.size, member.type, member.linkname, member.mode = len(data), kind, link, 0o777
+		    return member, data
+		make("up.tar", {"": [entry("../../../../../../planted" + here.replace("/", "_"), b"x")]})
+		make("abs.tar", {"": [entry(here + "/planted", b"x")]})
+		make("link.tar", {"": [entry("out", b"", tarfile.SYMTYPE, here), entry("out/planted", b"x")]})
+		make("mark.tar", {f"marks/{id}": b"o ../../../..\n"})
+		make("mark2.tar", {f"marks/{id}": b"o sym\n", "": [entry(f"layers/{id}/u/sym", b"", tarfile.SYMTYPE, here)]})
+		make("views.tar", {f"views/{id}": b"u %252Fetc /tmp /etc\n"})
+		make("device.tar", {"": [entry(f"layers/{id}/u/disk", b"", tarfile.BLKTYPE)]})
+		make("stack.tar", {"stack": b"cloche-stack 1\nlayer ../../x - 0 -\n"})
+		make("fifo.tar", {"": [entry("stack", b"", tarfile.FIFOTYPE)]})
+		make("kind.tar", {"": [entry(f"layers/{id}/p", b"", tarfile.SYMTYPE, here)]})
+	END
+	rm good.tar
+	touch -d '1 hour ago' "$SCRATCH/work"
+	for file in *.tar; do
+		run timeout 20 "$CLOCHE" box import "$file" "$BOX.$file" </dev/null
+		[ "$status" != 124 ] || tell "$file: waits"
+		case $file in
+		mark*.tar | views.tar | device.tar | stack.tar | fifo.tar) [ "$status" = 125 ] || tell "$file was taken" ;;
+		esac
+		! ls -d planted* /planted* 2>/dev/null || tell "$file: something was planted"
+		"$CLOCHE" box remove "$BOX.$file" 2>/dev/null || true
+	done
+	[ -z "$(getfattr -d -m - "$PWD" 2>/dev/null | grep overlay)" ]
+}
+
 @test "a box from before there were stacks" {
 	local id
 	box -b "$BOX" -- sh -c 'echo old >file'
