@@ -468,6 +468,12 @@ static void kept(void)
 	boxed_shell(boxed, "cat /var/tmp/lost");
 	check(says(boxed, "No such file"), "any_other_begins_anew");
 	boxed_free(boxed);
+	if (getenv("CLOCHE") != NULL) {
+		char command[128];
+
+		snprintf(command, sizeof(command), "\"$CLOCHE\" box remove %s", name);
+		check(system(command) == 0, "the_command_removes_it");
+	}
 }
 
 int main(void)
