@@ -113,17 +113,22 @@ static int learn(const struct task *task, struct known *who)
 	char status[8192];
 
 	forget(who);
-	_own_(closep) int pid_fd = task_open_pid(task);
-	if (pid_fd < 0 || task_read_status(task, status, sizeof(status)) < 0)
+	if (task_read_status(task, status, sizeof(status)) < 0)
 		return -ESRCH;
 	struct authority authority = {0};
 	int r = parse_authority(status, &authority);
 	if (r < 0)
 		return r;
 	const char *threads = task_status_field(status, "\nThreads:");
+	bool alone = threads != NULL && strtoul(threads, NULL, 10) == 1;
+	/* Who is alone leads its process. */
+	_own_(closep) int pid_fd = alone ? sys_pidfd_open(task->tid, 0) : -1;
+	/* Both were the same thread's, or nothing is remembered. */
+	if (!task_valid(task))
+		return -ESRCH;
 	*who = (struct known){.tid = task->tid,
 			      .pid_fd = TAKE_FD(&pid_fd),
-			      .alone = threads != NULL && strtoul(threads, NULL, 10) == 1,
+			      .alone = alone,
 			      .authority = authority};
 	return 0;
 }
@@ -132,7 +137,7 @@ static struct known *remembered(const struct task *task)
 {
 	struct known *who = slot_of(task->tid);
 
-	return remembers && who->tid == task->tid && who->alone ? who : NULL;
+	return remembers && who->tid == task->tid && who->alone && who->pid_fd >= 0 ? who : NULL;
 }
 
 /* Good until the next of these. NULL: it is gone. */

@@ -77,11 +77,17 @@ bool task_valid(const struct task *task)
 
 int task_open_pid(const struct task *task)
 {
-	/* A thread that leads no group has no pidfd before 6.9; the group's table is then taken,
-	 * which is its own unless it went out of its way. */
+	char status[8192];
 	int fd = sys_pidfd_open(task->tid, O_EXCL); /* PIDFD_THREAD */
 
-	return fd == -EINVAL ? sys_pidfd_open(task->tid, 0) : fd;
+	if (fd != -EINVAL)
+		return fd;
+	/* Before 6.9 only a process has one. A thread's descriptors are its process's, unless it
+	 * went out of its way. */
+	if (task_read_status(task, status, sizeof(status)) < 0)
+		return -ESRCH;
+	const char *leader = task_status_field(status, "\nTgid:");
+	return leader == NULL ? -ESRCH : sys_pidfd_open((pid_t)strtol(leader, NULL, 10), 0);
 }
 
 static unsigned long open_limit(const struct task *task)
@@ -104,7 +110,9 @@ bool task_has_number_left(const struct task *task)
 	unsigned long limit = open_limit(task);
 
 	(void)snprintf(path, sizeof(path), "%d/fd", task->tid);
-	if (sys_fstatat(task->proc_fd, path, &st, 0) < 0 || (unsigned long)st.st_size < limit)
+	/* Before 6.2 it is 0 always. */
+	if (sys_fstatat(task->proc_fd, path, &st, 0) < 0 ||
+	    (st.st_size > 0 && (unsigned long)st.st_size < limit))
 		return true;
 	/* Some of so many may lie above a limit that was lowered. */
 	for (unsigned long number = 0; number < limit; number++) {

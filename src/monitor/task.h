@@ -39,11 +39,10 @@ ssize_t task_read_string(const struct task *task, struct gaddr from, char *to, s
 /* Is it still the call that we were told about? */
 bool task_valid(const struct task *task);
 
-/* A pidfd of the thread, for the caller to close. */
+/* A pidfd of the thread, or before 6.9 of its process; for the caller to close. */
 int task_open_pid(const struct task *task);
 
-/* Is a number for another descriptor left to it? Where the kernel does not say how many it has
- * (before 6.2): true. */
+/* Is a number for another descriptor left to it? */
 bool task_has_number_left(const struct task *task);
 
 /* "/proc/TID/NAME" through the monitor's own proc: the link's text into size bytes. */
