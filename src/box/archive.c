@@ -16,11 +16,11 @@
 #include <sys/mount.h>
 #include <time.h>
 
-#define WHAT	       "cloche-box"
-#define WHAT_TEXT      "cloche archive 1\n"
-#define SIDE_TEXT_MAX  ((size_t)256 << 20)
-#define STAGE	       "archive" /* in the box's own directory, while one is made or read */
-#define TAR_WORDS_MAX  32
+#define WHAT	      "cloche-box"
+#define WHAT_TEXT     "cloche archive 1\n"
+#define SIDE_TEXT_MAX ((size_t)256 << 20)
+#define STAGE	      "archive" /* in the box's own directory, while one is made or read */
+#define TAR_WORDS_MAX 32
 
 static const char *const kinds[] = {"u", "p", "f"};
 
@@ -69,7 +69,8 @@ static int show_layers(const struct stored_box *box)
 			if (r == 0)
 				r = sys_mkdir_all(AT_FDCWD, from + strlen("../../../"), 0755);
 			if (r == 0)
-				r = sys_mount(from, from + strlen("../../../"), NULL, MS_BIND, NULL);
+				r = sys_mount(from, from + strlen("../../../"), NULL, MS_BIND,
+					      NULL);
 			r = r == -ENOENT ? 0 : r;
 		}
 	}
@@ -99,10 +100,14 @@ struct owner_words {
 static int exec_tar(const struct job *job, const struct owner_words *owner, struct cloche_err *err)
 {
 	const char *words[TAR_WORDS_MAX] = {
-		"tar",	     "--format=posix",
-		"--acls",    "--xattrs",
-		"--sparse",  "--xattrs-include=user.*",
-		"--file=-",  "--xattrs-exclude=user.overlay.*",
+		"tar",
+		"--format=posix",
+		"--acls",
+		"--xattrs",
+		"--sparse",
+		"--xattrs-include=user.*",
+		"--file=-",
+		"--xattrs-exclude=user.overlay.*",
 		"--numeric-owner",
 	};
 	size_t count = 9;
@@ -134,7 +139,8 @@ static int exec_tar(const struct job *job, const struct owner_words *owner, stru
 	}
 	if (r >= 0)
 		r = SYS_RESULT(execvp("tar", (char *const *)(uintptr_t)words));
-	return err_set(err, r, "tar(1): %s (exporting and importing boxes needs it)", errno_text(r));
+	return err_set(err, r, "tar(1): %s (exporting and importing boxes needs it)",
+		       errno_text(r));
 }
 
 /* In the child that becomes tar. */
@@ -280,8 +286,7 @@ static int prepare_sides(void *arg, struct cloche_err *err)
 	return r < 0 ? err_set(err, r, "box '%s': %s", job->box->name, errno_text(r)) : 0;
 }
 
-int archive_export(const struct store *store, const char *name, int out_fd,
-		   struct cloche_err *err)
+int archive_export(const struct store *store, const char *name, int out_fd, struct cloche_err *err)
 {
 	struct stored_box box;
 	struct job job = {.box = &box, .userns_fd = -1, .stage_fd = -1, .stream_fd = out_fd};
@@ -305,7 +310,7 @@ int archive_export(const struct store *store, const char *name, int out_fd,
 
 struct import {
 	struct job job;
-	struct stack stack; /* owned: what the box is to be; ids of layers are new */
+	struct stack stack;		/* owned: what the box is to be; ids of layers are new */
 	char (*old_ids)[LAYER_ID_SIZE]; /* owned: those in the archive, in the same order */
 };
 
@@ -400,8 +405,8 @@ static int take_stack(struct import *import, struct cloche_err *err)
 	r = read_side(import->job.stage_fd, "stack", &text);
 	if (r == 0)
 		r = stack_parse(stack, text);
-	if (r == 0 && (stack->merging[0] != '\0' ||
-		       stack_depth(stack, stack->top) > STACK_DEPTH_MAX))
+	if (r == 0 &&
+	    (stack->merging[0] != '\0' || stack_depth(stack, stack->top) > STACK_DEPTH_MAX))
 		r = -EINVAL;
 	import->old_ids = r < 0 ? NULL : calloc(stack->layer_count, sizeof(*import->old_ids));
 	if (r < 0 || import->old_ids == NULL)
@@ -449,7 +454,11 @@ static int install(struct import *import, struct cloche_err *err)
 static int import_into(struct stored_box *box, int in_fd, struct cloche_err *err)
 {
 	struct import import = {
-		.job = {.box = box, .userns_fd = -1, .stage_fd = -1, .stream_fd = in_fd, .reads = true},
+		.job = {.box = box,
+			.userns_fd = -1,
+			.stage_fd = -1,
+			.stream_fd = in_fd,
+			.reads = true},
 	};
 	int r = sys_remove_tree(box->fd, "layers.new");
 

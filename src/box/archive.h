@@ -19,10 +19,8 @@
 #include "box/store.h"
 
 /* Waits for others, -EBUSY when the box runs. */
-int archive_export(const struct store *store, const char *name, int out_fd,
-		   struct cloche_err *err);
+int archive_export(const struct store *store, const char *name, int out_fd, struct cloche_err *err);
 /* A new box, there when all of it is. */
-int archive_import(const struct store *store, const char *name, int in_fd,
-		   struct cloche_err *err);
+int archive_import(const struct store *store, const char *name, int in_fd, struct cloche_err *err);
 
 #endif

@@ -147,8 +147,7 @@ static int create_on(const struct store *store, const struct box_options *option
 	return r;
 }
 
-int box_create(const struct store *store, const struct box_options *options,
-	       struct cloche_err *err)
+int box_create(const struct store *store, const struct box_options *options, struct cloche_err *err)
 {
 	struct stack stack = {0};
 
@@ -477,9 +476,7 @@ static int merge_all(struct stored_box *box, struct cloche_err *err)
 	for (size_t i = 0; i < box->stack.layer_count;) {
 		const struct stack_layer *child = NULL;
 		_own_(closep) int lock_fd = store_lock(box->store, err);
-		int r = lock_fd < 0
-				? lock_fd
-				: can_merge(box, &box->stack.layers[i], &child, err);
+		int r = lock_fd < 0 ? lock_fd : can_merge(box, &box->stack.layers[i], &child, err);
 
 		if (r < 0)
 			return r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What can be done with kept boxes as a whole. Every function is one step for whoever looks, however
- * it ends, and none copies files.
+ * What can be done with kept boxes as a whole. Every function is one step for whoever looks,
+ * however it ends, and none copies files.
  *
  * Messages are for the caller of the command; codes: -ENOENT: no such box or snapshot, -EEXIST,
  * -EBUSY: it runs, or is the base of another, -EINVAL: a name, -E2BIG: too many layers.
@@ -19,11 +19,10 @@ struct box_options {
 
 int box_create(const struct store *store, const struct box_options *options,
 	       struct cloche_err *err);
-int box_rename(const struct store *store, const char *from, const char *to,
-	       struct cloche_err *err);
+int box_rename(const struct store *store, const char *from, const char *to, struct cloche_err *err);
 int box_remove(const struct store *store, const char *name, struct cloche_err *err);
-/* One that is used by a run on `base` and then removed; its name is made. What killed runs have left
- * is removed first. */
+/* One that is used by a run on `base` and then removed; its name is made. What killed runs have
+ * left is removed first. */
 int box_create_temporary(const struct store *store, const char *base,
 			 char ret_name[STORE_NAME_SIZE], struct cloche_err *err);
 /* Makes the box where it is missing; -EINVAL: it is there and does not stand on that base. */

@@ -31,7 +31,7 @@ int layer_add_field(struct buf *buf, const char *text)
 		unsigned char c = (unsigned char)*p;
 
 		r = isalnum(c) || strchr("/._+=", c) != NULL ? buf_add(buf, p, 1)
-							      : buf_format(buf, "%%%02X", c);
+							     : buf_format(buf, "%%%02X", c);
 	}
 	return r;
 }
@@ -144,7 +144,8 @@ static int keep_others(struct buf *buf, const char *old)
 
 	for (const char *line = old; r == 0 && *line != '\0';) {
 		size_t length = strcspn(line, "\n");
-		const char *space = memchr(line + (length > 2 ? 2 : 0), ' ', length > 2 ? length - 2 : 0);
+		const char *space =
+			memchr(line + (length > 2 ? 2 : 0), ' ', length > 2 ? length - 2 : 0);
 		size_t key = space == NULL ? length : (size_t)(space - line) + 1;
 		bool known = false;
 
@@ -300,8 +301,7 @@ static int add_entry(struct layer_stack *stack, int layer_fd, const struct entry
 		     bool is_new)
 {
 	char path[NAME_MAX + 8];
-	int flags = entry->kind == 'f' ? O_PATH | O_NOFOLLOW
-				       : O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+	int flags = entry->kind == 'f' ? O_PATH | O_NOFOLLOW : O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 	(void)snprintf(path, sizeof(path), "%c/%s", entry->kind, entry->name);
 	_own_(closep) int fd = open_more(layer_fd, path, flags);
@@ -364,8 +364,8 @@ static void drop_empty(struct layer_stack *stack)
 	stack->view_count = used;
 }
 
-int layer_stack_open(struct layer_stack *ret_stack, const struct stored_box *box,
-		     const char *since, struct cloche_err *err)
+int layer_stack_open(struct layer_stack *ret_stack, const struct stored_box *box, const char *since,
+		     struct cloche_err *err)
 {
 	struct layer_stack stack = {.rooted = box->store->rooted};
 	const struct stack_layer *until = since == NULL ? NULL : stack_snapshot(&box->stack, since);
@@ -449,8 +449,7 @@ struct child_answer {
 	struct cloche_err err;
 };
 
-int layer_in_child(int (*run)(void *arg, struct cloche_err *err), void *arg,
-		   struct cloche_err *err)
+int layer_in_child(int (*run)(void *arg, struct cloche_err *err), void *arg, struct cloche_err *err)
 {
 	struct child_answer answer = {.result = -EIO};
 	int pipe_fds[2];

@@ -57,8 +57,8 @@ struct layer_stack {
 
 /* The layers of an open box, read-only. `since` (may be NULL) is a snapshot's name: views without
  * anything newer are there all the same. Nothing is done on disk. -ENOENT: no such snapshot. */
-int layer_stack_open(struct layer_stack *ret_stack, const struct stored_box *box,
-		     const char *since, struct cloche_err *err);
+int layer_stack_open(struct layer_stack *ret_stack, const struct stored_box *box, const char *since,
+		     struct cloche_err *err);
 void layer_stack_done(struct layer_stack *stack);
 
 /* Modes that guests gave bar an ordinary user from its own layers. This makes the calling process

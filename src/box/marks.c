@@ -56,10 +56,9 @@ static int walk_dir(struct walk *walk, int dir_fd, const char *name, int depth)
 {
 	struct dirent **entries = NULL;
 	size_t length = walk->path.length;
-	_own_(closep) int fd = depth > DEPTH_MAX
-				       ? -ELOOP
-				       : sys_openat(dir_fd, name,
-						    O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	_own_(closep) int fd =
+		depth > DEPTH_MAX ? -ELOOP
+				  : sys_openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 
 	if (fd < 0)
 		return fd == -ENOTDIR || fd == -ENOENT ? 0 : fd;

@@ -206,8 +206,8 @@ static int take_line(struct stack *stack, char *line)
 	char *save = NULL;
 	size_t count = 0;
 
-	for (char *field = strtok_r(line, " ", &save); field != NULL && count < ARRAY_LENGTH(fields);
-	     field = strtok_r(NULL, " ", &save))
+	for (char *field = strtok_r(line, " ", &save);
+	     field != NULL && count < ARRAY_LENGTH(fields); field = strtok_r(NULL, " ", &save))
 		fields[count++] = field;
 	if (count == 5 && strcmp(fields[0], "layer") == 0) {
 		struct stack_layer layer = {0};
@@ -223,13 +223,13 @@ static int take_line(struct stack *stack, char *line)
 	}
 	if (count != 2)
 		return -EINVAL;
-	bool good = strcmp(fields[0], "box") == 0	? take_id(stack->id, fields[1])
-		    : strcmp(fields[0], "base") == 0	? take_id(stack->base, fields[1])
-		    : strcmp(fields[0], "top") == 0	? take_id(stack->top, fields[1])
-		    : strcmp(fields[0], "merging") == 0 ? take_id(stack->merging, fields[1])
+	bool good = strcmp(fields[0], "box") == 0	  ? take_id(stack->id, fields[1])
+		    : strcmp(fields[0], "base") == 0	  ? take_id(stack->base, fields[1])
+		    : strcmp(fields[0], "top") == 0	  ? take_id(stack->top, fields[1])
+		    : strcmp(fields[0], "merging") == 0	  ? take_id(stack->merging, fields[1])
 		    : strcmp(fields[0], "temporary") == 0 ? take_bool(&stack->temporary, fields[1])
-		    : strcmp(fields[0], "made") == 0	? take_time(&stack->time, fields[1])
-							: false;
+		    : strcmp(fields[0], "made") == 0	  ? take_time(&stack->time, fields[1])
+							  : false;
 	return good ? 0 : -EINVAL;
 }
 
@@ -282,8 +282,9 @@ static const char *or_none(const char *text)
 
 int stack_format(const struct stack *stack, struct buf *buf)
 {
-	int r = buf_format(buf, VERSION_LINE "\nbox %s\nbase %s\nmade %llu\ntemporary %s\ntop %s\n"
-			   "merging %s\n",
+	int r = buf_format(buf,
+			   VERSION_LINE "\nbox %s\nbase %s\nmade %llu\ntemporary %s\ntop %s\n"
+					"merging %s\n",
 			   stack->id, or_none(stack->base), (unsigned long long)stack->time,
 			   stack->temporary ? "yes" : "no", stack->top, or_none(stack->merging));
 

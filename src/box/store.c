@@ -397,8 +397,9 @@ int store_boxes(const struct store *store,
 	for (int i = 0; i < count; i++) {
 		struct cloche_err one = {0};
 		struct stored_box box;
-		int opened = r < 0 ? r
-				   : store_box_open(&box, store, entries[i]->d_name, STORE_LOOK, &one);
+		int opened =
+			r < 0 ? r
+			      : store_box_open(&box, store, entries[i]->d_name, STORE_LOOK, &one);
 
 		if (opened == 0) {
 			r = each(&box, arg, err);

@@ -189,7 +189,8 @@ static int export_box(int argc, char **argv)
 	if (fd >= 0 && !to_stdout) {
 		(void)close(fd);
 		if (r < 0)
-			(void)sys_unlinkat(AT_FDCWD, beside, 0); /* It is there no more than half. */
+			(void)sys_unlinkat(AT_FDCWD, beside,
+					   0); /* It is there no more than half. */
 	}
 	return box_done(&call, r, &err);
 }
@@ -299,9 +300,13 @@ const struct command cmd_box_prune = {
 };
 
 static const struct command *const parts[] = {
-	&cmd_box_list,	   &cmd_box_create,   &cmd_box_show,	  &cmd_box_rename, &cmd_box_remove,
-	&cmd_box_clone,	   &cmd_box_snapshot, &cmd_box_snapshots, &cmd_box_rollback, &cmd_box_drop,
-	&cmd_box_export,   &cmd_box_import,   &cmd_box_prune,	  NULL,
+	&cmd_box_list,	   &cmd_box_create,
+	&cmd_box_show,	   &cmd_box_rename,
+	&cmd_box_remove,   &cmd_box_clone,
+	&cmd_box_snapshot, &cmd_box_snapshots,
+	&cmd_box_rollback, &cmd_box_drop,
+	&cmd_box_export,   &cmd_box_import,
+	&cmd_box_prune,	   NULL,
 };
 
 static int run(int argc, char **argv)

@@ -75,8 +75,7 @@ static int print_json(struct json_object *object)
 
 static void add_text(struct json_object *object, const char *key, const char *text)
 {
-	json_object_object_add(object, key,
-			       text[0] == '\0' ? NULL : json_object_new_string(text));
+	json_object_object_add(object, key, text[0] == '\0' ? NULL : json_object_new_string(text));
 }
 
 static void add_number(struct json_object *object, const char *key, uint64_t number)
@@ -213,7 +212,8 @@ static int snapshots(int argc, char **argv)
 	struct box_call call = {0};
 	struct cloche_err err = {0};
 	struct stored_box box;
-	int status = box_arguments(&cmd_box_snapshots, argc, argv, &(struct box_arity){1, 1}, &call);
+	int status =
+		box_arguments(&cmd_box_snapshots, argc, argv, &(struct box_arity){1, 1}, &call);
 
 	if (status != 0)
 		return status;
@@ -233,9 +233,9 @@ static int snapshots(int argc, char **argv)
 /* ---- show ---- */
 
 struct sizes {
-	uint64_t written;  /* since the last snapshot */
-	uint64_t own;	   /* that nobody else has, with that */
-	uint64_t shared;   /* with other boxes */
+	uint64_t written; /* since the last snapshot */
+	uint64_t own;	  /* that nobody else has, with that */
+	uint64_t shared;  /* with other boxes */
 	bool complete;
 	const struct stored_box *box;
 	bool is_shared; /* of the layer that is asked about */
@@ -334,8 +334,8 @@ static void print_box(const struct stored_box *box, const struct sizes *sizes, c
 	print_snapshots(&box->stack);
 }
 
-static int print_box_json(const struct stored_box *box, const struct sizes *sizes,
-			  const char *base, const struct layer_stack *layers)
+static int print_box_json(const struct stored_box *box, const struct sizes *sizes, const char *base,
+			  const struct layer_stack *layers)
 {
 	struct json_object *object = json_object_new_object();
 	struct json_object *views = json_object_new_array();
@@ -350,8 +350,7 @@ static int print_box_json(const struct stored_box *box, const struct sizes *size
 	add_number(object, "written_bytes", sizes->written);
 	add_number(object, "own_bytes", sizes->own);
 	add_number(object, "shared_bytes", sizes->shared);
-	json_object_object_add(object, "sizes_complete",
-			       json_object_new_boolean(sizes->complete));
+	json_object_object_add(object, "sizes_complete", json_object_new_boolean(sizes->complete));
 	for (size_t i = 0; i < layers->view_count; i++) {
 		const struct layer_view *view = &layers->views[i];
 		struct json_object *one = json_object_new_object();

@@ -7,7 +7,7 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-	&cmd_run,  &cmd_trace,	&cmd_learn, &cmd_explain, &cmd_box,  &cmd_ps,	   &cmd_kill,
+	&cmd_run,   &cmd_trace,	 &cmd_learn, &cmd_explain, &cmd_box,  &cmd_ps,	    &cmd_kill,
 	&cmd_pause, &cmd_resume, &cmd_log,   &cmd_doctor,  &cmd_help, &cmd_version, NULL,
 };
 

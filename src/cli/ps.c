@@ -179,7 +179,8 @@ static int each_of(const struct command *command, enum deed deed, int argc, char
 {
 	struct box_call call = {0};
 	struct cloche_err err = {0};
-	int status = box_arguments(command, argc, argv, &(struct box_arity){1, (size_t)argc}, &call);
+	int status =
+		box_arguments(command, argc, argv, &(struct box_arity){1, (size_t)argc}, &call);
 	int r = 0;
 
 	if (status != 0)
@@ -214,13 +215,14 @@ static void print_entry(struct json_object *entry)
 
 	(void)printf("%s %s", time == NULL ? "-" : json_object_get_string(time),
 		     event == NULL ? "-" : json_object_get_string(event));
-	json_object_object_foreach(entry, key, value) {
+	json_object_object_foreach(entry, key, value)
+	{
 		if (strcmp(key, "time") == 0 || strcmp(key, "event") == 0)
 			continue;
-		(void)printf(" %s=%s", key,
-			     json_object_to_json_string_ext(value,
-							    JSON_C_TO_STRING_PLAIN |
-								    JSON_C_TO_STRING_NOSLASHESCAPE));
+		(void)printf(
+			" %s=%s", key,
+			json_object_to_json_string_ext(
+				value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	}
 	(void)printf("\n");
 }

@@ -54,8 +54,8 @@ static int set_ask(struct start_options *start, struct asker *asker, const struc
 	return 0;
 }
 
-/* The box that the run is in, made on its base: `ret_name` where it is one for this run alone. 0, or
- * the exit status after saying what is wrong. */
+/* The box that the run is in, made on its base: `ret_name` where it is one for this run alone. 0,
+ * or the exit status after saying what is wrong. */
 static int set_base(struct start_options *start, const char *base, char ret_name[STORE_NAME_SIZE])
 {
 	struct cloche_err err = {0};

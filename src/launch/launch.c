@@ -175,8 +175,7 @@ static int make_box(const struct launch *launch, struct cloche_err *err)
 }
 
 /* The kept box, made when it is new. It runs until the end of this process, or of the run. */
-static int prepare_box(struct launch *launch, const struct identity *caller,
-		       struct cloche_err *err)
+static int prepare_box(struct launch *launch, const struct identity *caller, struct cloche_err *err)
 {
 	const char *name = launch->options->box_name;
 	struct stored_box *box = &launch->box;
@@ -200,8 +199,10 @@ static int prepare_box(struct launch *launch, const struct identity *caller,
 	const struct stack_layer *layer = stack_find(&box->stack, box->stack.top);
 	while ((layer = stack_parent(&box->stack, layer)) != NULL) {
 		if (launch->layer_count == STACK_DEPTH_MAX)
-			return err_set(err, -E2BIG, "box '%s' has too many layers; see "
-						    "cloche box drop", name);
+			return err_set(err, -E2BIG,
+				       "box '%s' has too many layers; see "
+				       "cloche box drop",
+				       name);
 		launch->layers[launch->layer_count++] = layer->id;
 	}
 	return 0;

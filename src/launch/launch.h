@@ -78,8 +78,8 @@ struct launch {
 	char *variables[3]; /* owned: entries of it that are made here */
 	char *cwd;	    /* owned: where the guest starts */
 	bool cwd_explicit;
-	struct store store; /* owned: of a kept box */
-	struct stored_box box;	/* owned: the kept box, which runs as long as this is open; fd -1 */
+	struct store store;    /* owned: of a kept box */
+	struct stored_box box; /* owned: the kept box, which runs as long as this is open; fd -1 */
 	const char *layers[STACK_DEPTH_MAX]; /* borrowed from it: below the top, newest first */
 	size_t layer_count;
 	int storage_fd;	    /* owned: where layers go, or -1: a tmpfs */

@@ -44,7 +44,8 @@ static bool read_process(pid_t pid, struct running_process *process)
 	*end = '\0';
 	(void)snprintf(process->comm, sizeof(process->comm), "%s", open + 1);
 	if (sscanf(end + 1,
-		   " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %ld %*d %llu "
+		   " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %ld %*d "
+		   "%llu "
 		   "%*u %ld",
 		   &process->state, &parent, &user, &kernel, &threads, &start, &rss) != 7)
 		return false;
@@ -102,9 +103,8 @@ static const struct running_process *find_process(const struct processes *all, p
 {
 	const struct running_process key = {.pid = pid};
 
-	return all->count == 0
-		       ? NULL
-		       : bsearch(&key, all->list, all->count, sizeof(key), compare_pids);
+	return all->count == 0 ? NULL
+			       : bsearch(&key, all->list, all->count, sizeof(key), compare_pids);
 }
 
 /* The value of a line of /proc/PID/status, e.g. "NSpid:". */
@@ -149,7 +149,8 @@ static bool is_monitor(const struct processes *all, const struct running_process
 }
 
 /* How many steps up the other one is; 0: nowhere. */
-static int steps_below(const struct processes *all, const struct running_process *process, pid_t pid)
+static int steps_below(const struct processes *all, const struct running_process *process,
+		       pid_t pid)
 {
 	for (int steps = 1; process != NULL && steps < 100000; steps++) {
 		if (process->parent == pid)
@@ -210,8 +211,7 @@ static uint64_t now_ticks(void)
 
 	(void)clock_gettime(CLOCK_BOOTTIME, &now);
 	uint64_t per_second = (uint64_t)sysconf(_SC_CLK_TCK);
-	return (uint64_t)now.tv_sec * per_second +
-	       (uint64_t)now.tv_nsec * per_second / 1000000000;
+	return (uint64_t)now.tv_sec * per_second + (uint64_t)now.tv_nsec * per_second / 1000000000;
 }
 
 static uint64_t ticks_ms(uint64_t ticks)
@@ -274,8 +274,9 @@ static int compare_starts(const void *a, const void *b)
 	const struct running_box *one = a;
 	const struct running_box *other = b;
 
-	return one->monitor.start < other->monitor.start ? -1
-							 : one->monitor.start > other->monitor.start;
+	return one->monitor.start < other->monitor.start
+		       ? -1
+		       : one->monitor.start > other->monitor.start;
 }
 
 static int add_boxes(struct running *running, const struct processes *all)
@@ -372,7 +373,8 @@ int running_kill(const struct running_box *box, struct cloche_err *err)
 	/* With the last process of its namespaces the monitor goes. */
 	return sys_poll(&end, 1, KILL_TIMEOUT_MS) > 0
 		       ? 0
-		       : err_set(err, -ETIMEDOUT, "the box does not end: is a process of it stuck?");
+		       : err_set(err, -ETIMEDOUT,
+				 "the box does not end: is a process of it stuck?");
 }
 
 static int send_to(const struct running_process *process, int signal)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The boxes of the caller that run now, as /proc shows them: nobody keeps a list that could be wrong.
- * A monitor is known by its name, its place (process 1 of a PID namespace, child of a process of the
- * caller) and its child init; all that comes of init is the box's.
+ * The boxes of the caller that run now, as /proc shows them: nobody keeps a list that could be
+ * wrong. A monitor is known by its name, its place (process 1 of a PID namespace, child of a
+ * process of the caller) and its child init; all that comes of init is the box's.
  */
 #ifndef CLOCHE_LAUNCH_RUNNING_H
 #define CLOCHE_LAUNCH_RUNNING_H
@@ -20,7 +20,8 @@
 struct running_process {
 	pid_t pid;
 	pid_t parent;
-	uint64_t start; /* ticks since the machine started: with the pid this is one process for good */
+	uint64_t start; /* ticks since the machine started: with the pid this is one process for
+			   good */
 	char state;
 	char comm[16];
 	uint64_t threads;

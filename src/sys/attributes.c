@@ -55,7 +55,8 @@ int sys_copy_attributes(int from_fd, int to_fd, const char *left_out)
 	struct stat st;
 	int r = sys_fstat(from_fd, &st);
 
-	/* The owner first: it takes set-id bits away; the mode after access lists, whose mask it is.
+	/* The owner first: it takes set-id bits away; the mode after access lists, whose mask it
+	 * is.
 	 */
 	if (r == 0)
 		r = SYS_RESULT(fchown(to_fd, st.st_uid, st.st_gid));

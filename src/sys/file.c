@@ -74,8 +74,7 @@ int sys_replace_file(int dir_fd, const char *name, const char *text)
 
 	if (length >= (int)sizeof(new_name))
 		return -ENAMETOOLONG;
-	_own_(closep) int fd =
-		sys_create(dir_fd, new_name, O_WRONLY | O_TRUNC | O_NOFOLLOW, 0600);
+	_own_(closep) int fd = sys_create(dir_fd, new_name, O_WRONLY | O_TRUNC | O_NOFOLLOW, 0600);
 	int r = fd < 0 ? fd : sys_write_all(fd, text, strlen(text));
 	if (r == 0)
 		r = sys_fsync(fd);

@@ -306,8 +306,7 @@ static int private_dir(const struct builder *b, const struct piece *piece, size_
 		r = mask_make_stubs(b, piece, fd);
 		return r < 0 ? r : attach_stored(b, piece, path, false);
 	}
-	const struct overlay_parts parts = {
-		.lower = buf_string(&lower), .kind = "p", .name = name};
+	const struct overlay_parts parts = {.lower = buf_string(&lower), .kind = "p", .name = name};
 	_own_(closep) int mount_fd = builder_mount_overlay(b, &parts);
 	buf_done(&lower);
 	if (mount_fd < 0)
@@ -356,8 +355,7 @@ static int file_copy(const struct builder *b, const struct piece *piece)
 		/* Half a copy is none: it has its name when it is whole. */
 		int r = sys_remove_tree(b->storage_fd, "new");
 		_own_(closep) int to_fd =
-			r < 0 ? r
-			      : sys_create(b->storage_fd, "new", O_WRONLY | O_EXCL, 0600);
+			r < 0 ? r : sys_create(b->storage_fd, "new", O_WRONLY | O_EXCL, 0600);
 		r = to_fd < 0 ? to_fd : fill_copy(b, piece, name, to_fd);
 		if (r == 0)
 			r = sys_renameat(b->storage_fd, "new", b->storage_fd, path, 0);
@@ -459,7 +457,8 @@ static int stage(struct builder *b, bool *ret_needs_storage)
 		return builder_fail(b, r, "stage on", STAGING);
 	/* A million empty files are memory too. */
 	uint64_t inodes = o->disk_bytes > 0 ? o->disk_bytes / 2048 + 4096 : 0;
-	_own_(closep) int own_fd = o->storage_fd < 0 ? -1 : builder_reopen(o->storage_fd, storage_path);
+	_own_(closep) int own_fd =
+		o->storage_fd < 0 ? -1 : builder_reopen(o->storage_fd, storage_path);
 	_own_(closep) int mount_fd =
 		o->storage_fd < 0 ? new_tmpfs("0755", o->disk_bytes, inodes)
 				  : sys_open_tree(own_fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);

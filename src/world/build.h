@@ -14,9 +14,9 @@
 
 struct build_options {
 	const struct root_plan *plan;
-	int storage_fd;	     /* the box's directory, or -1: a tmpfs that goes with the box */
-	/* What the box has written before, below what it writes now: directories of layers_fd, newest
-	 * first; none where storage_fd is -1. */
+	int storage_fd; /* the box's directory, or -1: a tmpfs that goes with the box */
+	/* What the box has written before, below what it writes now: directories of layers_fd,
+	 * newest first; none where storage_fd is -1. */
 	int layers_fd;
 	const char *const *layers;
 	size_t layer_count;

@@ -32,8 +32,7 @@ int builder_mount_layers(struct builder *b)
 	};
 	_own_(closep) int own_fd = builder_reopen(b->options->layers_fd, b->layers_path);
 	_own_(closep) int mount_fd =
-		own_fd < 0 ? own_fd
-			   : sys_open_tree(own_fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+		own_fd < 0 ? own_fd : sys_open_tree(own_fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
 	int r = mount_fd < 0 ? mount_fd : sys_mount_setattr(mount_fd, 0, &attributes);
 
 	if (r == 0)

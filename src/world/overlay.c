@@ -20,9 +20,9 @@ static int look_like(const struct builder *b, const struct piece *piece, const c
 		     const char *name, int fd)
 {
 	struct stat st = {0};
-	const char *host = piece->host != NULL	       ? piece->host
-			   : strcmp(kind, "p") == 0    ? piece->guest
-						       : "/";
+	const char *host = piece->host != NULL	    ? piece->host
+			   : strcmp(kind, "p") == 0 ? piece->guest
+						    : "/";
 	_own_(closep) int before_fd = builder_open_newest(b, kind, name, O_RDONLY | O_DIRECTORY);
 
 	if (before_fd >= 0)
@@ -39,7 +39,7 @@ static int look_like(const struct builder *b, const struct piece *piece, const c
 }
 
 int builder_make_upper(const struct builder *b, const struct piece *piece, const char *kind,
-		      const char *name)
+		       const char *name)
 {
 	char path[NAME_MAX + 8];
 	struct stat st;
@@ -125,6 +125,6 @@ int builder_mount_overlay(const struct builder *b, const struct overlay_parts *p
 		return fs_fd;
 	int r = configure_overlay(fs_fd, parts, b->options->rooted);
 	return r < 0 ? r
-		     : sys_fsmount(fs_fd, MOUNT_FLAGS |
-						  (parts->kind != NULL ? 0 : MOUNT_ATTR_RDONLY));
+		     : sys_fsmount(fs_fd,
+				   MOUNT_FLAGS | (parts->kind != NULL ? 0 : MOUNT_ATTR_RDONLY));
 }
