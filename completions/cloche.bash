@@ -3,12 +3,41 @@
 #
 # Completion for cloche. Commands and options are what the command itself says of them.
 
-_cloche_commands() {
-	cloche help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p'
+_cloche_commands() { # [COMMAND]
+	cloche help "$@" 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p'
 }
 
-_cloche_options() { # COMMAND
-	cloche help "$1" 2>/dev/null | grep -o -- '--[a-z]*'
+_cloche_options() { # COMMAND [PART]
+	cloche help "$@" 2>/dev/null | grep -o -- '--[a-z]*'
+}
+
+# The names of boxes, of those that run, and of a box's snapshots.
+_cloche_boxes() {
+	cloche box list 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
+_cloche_running() {
+	cloche ps 2>/dev/null | awk 'NR > 1 { print $1 == "-" ? $2 : $1 }'
+}
+
+_cloche_snapshots() { # BOX
+	cloche box snapshots "$1" 2>/dev/null | awk 'NR > 1 { print substr($0, 3) }' | awk '{ print $1 }'
+}
+
+_cloche_box() { # what comes behind "cloche box"
+	local word=${COMP_WORDS[COMP_CWORD]} part=${COMP_WORDS[2]}
+
+	if ((COMP_CWORD == 2)); then
+		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_commands box)" -- "$word")
+	elif [[ $word == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_options box "$part")" -- "$word")
+	elif [[ $part == import || ($part == export && COMP_CWORD -gt 3) ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+	elif [[ ($part == rollback || $part == drop) && COMP_CWORD -gt 3 ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_snapshots "${COMP_WORDS[3]}")" -- "$word")
+	else
+		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_boxes)" -- "$word")
+	fi
 }
 
 _cloche_families() {
@@ -28,7 +57,25 @@ _cloche() {
 		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_commands)" -- "$word")
 		return
 	fi
+	case $command in
+	box)
+		_cloche_box
+		return
+		;;
+	kill | pause | resume)
+		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_running)" -- "$word")
+		return
+		;;
+	log)
+		mapfile -t COMPREPLY < <(compgen -W "--json $(_cloche_boxes)" -- "$word")
+		return
+		;;
+	esac
 	case $previous in
+	-b | --box | --base)
+		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_boxes)" -- "$word")
+		return
+		;;
 	--net)
 		mapfile -t COMPREPLY < <(compgen -W "none own host" -- "$word")
 		return
@@ -64,7 +111,7 @@ _cloche() {
 		mapfile -t COMPREPLY < <(compgen -e -- "$word")
 		return
 		;;
-	-s | --strings | -b | --box | --hostname | --memory | --tasks | --cpu | --wall | --disk)
+	-s | --strings | --hostname | --memory | --tasks | --cpu | --wall | --disk)
 		return
 		;;
 	esac

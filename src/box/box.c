@@ -410,7 +410,7 @@ int box_rollback(const struct store *store, const char *name, const char *snapsh
 		 struct cloche_err *err)
 {
 	struct stored_box box;
-	struct stack_layer *layer;
+	struct stack_layer *layer = NULL;
 	char id[LAYER_ID_SIZE];
 	char parent[LAYER_ID_SIZE];
 	int lock_fd = -1;
@@ -500,7 +500,7 @@ int box_drop(const struct store *store, const char *name, const char *snapshot,
 	     struct cloche_err *err)
 {
 	struct stored_box box;
-	struct stack_layer *layer;
+	struct stack_layer *layer = NULL;
 	int lock_fd = -1;
 	int r = store_box_open(&box, store, name, STORE_CHANGE, err);
 

@@ -138,6 +138,14 @@ load ../helpers
 		grep -q -- "cloche help" "$source/completions/cloche.bash" ||
 			tell "the completions do not ask the command"
 	done
+	cloche help box
+	for part in $(sed -n 's/^  \([a-z][a-z]*\) .*/\1/p' <<<"$output"); do
+		grep -q "\*cloche box $part\*" "$source/man/cloche-box.1.scd" || tell "$part is not there"
+		cloche help box "$part"
+		for option in $(grep -o -- '--[a-z]*' <<<"$output"); do
+			grep -q -- "\*$option\*" "$source/man/cloche-box.1.scd" || tell "$part $option"
+		done
+	done
 }
 
 @test "the completions offer commands, options and presets" {
@@ -156,6 +164,10 @@ load ../helpers
 	prints "--memory"
 	run complete_line cloche run --net h
 	prints "host"
+	run complete_line cloche box snapshots --j
+	prints "--json"
+	run complete_line cloche box rem
+	prints "remove"
 	run complete_line cloche run -p str
 	prints "strict"
 }
