@@ -421,7 +421,7 @@ int box_rollback(const struct store *store, const char *name, const char *snapsh
 	r = find_snapshot(&box, snapshot, &layer, err);
 	if (r == 0)
 		r = store_new_id(id, err);
-	if (r == 0) {
+	if (r == 0 && layer != NULL) {
 		memcpy(parent, layer->id, sizeof(parent));
 		r = stack_push(&box.stack, id, parent);
 		r = r == -E2BIG ? too_many(name, err) : r;
@@ -507,7 +507,7 @@ int box_drop(const struct store *store, const char *name, const char *snapshot,
 	if (r < 0)
 		return r;
 	r = find_snapshot(&box, snapshot, &layer, err);
-	if (r == 0) {
+	if (r == 0 && layer != NULL) {
 		layer->name[0] = '\0';
 		stack_trim(&box.stack);
 		r = lock_fd = store_lock(store, err);

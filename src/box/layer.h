@@ -7,12 +7,12 @@
  *
  *     u/NAME/    what was written over a host directory: an upper directory of overlayfs
  *     w/NAME/    overlayfs's own, of the same; nothing of the box's
- *     p/NAME/    a private directory. In the lowest layer that has it a plain tree, above that what
- *                was changed, in the marks of overlayfs, too
- *     f/NAME     a file of which the box has its own copy, all of it
- *     views      which path each NAME stands for, one line each: "u|p|f NAME GUEST HOST", fields
- *                percent-encoded, HOST "-" where nothing of the host's lies below; of several lines
- *                for one NAME the last is true. Ours: no guest can write it
+ *     p/NAME/    a private directory. In the lowest layer that has it a plain tree (unless it has
+ * the mark "origin" itself, because layers were merged), above that what was changed, in the marks
+ * of overlayfs, too f/NAME     a file of which the box has its own copy, all of it views      which
+ * path each NAME stands for, one line each: "u|p|f NAME GUEST HOST", fields percent-encoded, HOST
+ * "-" where nothing of the host's lies below; of several lines for one NAME the last is true. Ours:
+ * no guest can write it
  *
  * Everything below u, p and f was written by guests and is hostile. Names with a dot first do not
  * exist there (NAME is made by world_layer_name). Made by host root, owners are shifted by the

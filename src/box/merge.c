@@ -252,6 +252,18 @@ static int merge_tree(struct merger *m, const char *name)
 	return r;
 }
 
+/* What comes of two layers' private directories has marks in it, which only an overlay hides: it is
+ * one from now on, also where nothing is below any more (see layer.h). */
+static int mark_private(const struct merger *m, const char *name)
+{
+	_own_(closep) int upper_fd = open_dir(m->upper_fd, name);
+	_own_(closep) int lower_fd = open_dir(m->lower_fd, name);
+
+	if (upper_fd < 0 || lower_fd < 0)
+		return 0; /* One of them has it: that is moved, or stays, as it is. */
+	return SYS_RESULT(fsetxattr(lower_fd, m->origin, "", 0, 0));
+}
+
 /* Does no layer below the lower one have this private directory? Nothing else has an end. */
 static int is_lowest(const struct stored_box *box, const struct stack_layer *lower,
 		     const char *kind, const char *name)
@@ -304,7 +316,11 @@ static int merge_kind(const struct stored_box *box, const struct stack_layer *lo
 		if (name[0] != '.' && r == 0) {
 			m.upper_fd = open_dir(upper_fd, kind);
 			m.lower_fd = open_dir(lower_fd, kind);
-			r = strcmp(kind, "f") == 0 ? move_over(&m, name) : merge_tree(&m, name);
+			if (strcmp(kind, "p") == 0)
+				r = mark_private(&m, name);
+			if (r == 0)
+				r = strcmp(kind, "f") == 0 ? move_over(&m, name)
+							   : merge_tree(&m, name);
 		}
 		close_fd(&m.upper_fd);
 		close_fd(&m.lower_fd);

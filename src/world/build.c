@@ -297,6 +297,12 @@ static int private_dir(const struct builder *b, const struct piece *piece, size_
 		return builder_fail(b, r, "prepare", piece->guest);
 	buf_init(&lower, 4095);
 	r = builder_stage_layers(b, "p", name, index, &lower);
+	if (r == 0 && builder_is_merged(b, path)) {
+		r = sys_mkdir_all(b->staging_fd, "m/empty", 0755);
+		if (r == 0)
+			r = buf_text(&lower, STAGING "/m/empty");
+		r = r < 0 ? r : 1;
+	}
 	if (r <= 0) {
 		buf_done(&lower);
 		_own_(closep) int fd =

@@ -35,6 +35,10 @@ int builder_copy_attributes(const struct builder *b, int fd, const struct stat *
 int builder_stage_layers(const struct builder *b, const char *kind, const char *name, size_t index,
 			 struct buf *lower);
 
+/* Is this private directory of the storage made of several layers' (box/layer.h)? Then only an
+ * overlay shows it right. */
+bool builder_is_merged(const struct builder *b, const char *path);
+
 /* The newest of them that has it; its descriptor. -ENOENT: none has. */
 int builder_open_newest(const struct builder *b, const char *kind, const char *name, int flags);
 

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 int builder_reopen(int fd, const char *path)
 {
@@ -93,6 +94,15 @@ int builder_stage_layers(const struct builder *b, const char *kind, const char *
 		count++;
 	}
 	return count;
+}
+
+bool builder_is_merged(const struct builder *b, const char *path)
+{
+	char name[32];
+	_own_(closep) int fd = sys_openat(b->storage_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+
+	(void)snprintf(name, sizeof(name), "%sorigin", builder_mark_prefix(b));
+	return fd >= 0 && SYS_RESULT(fgetxattr(fd, name, NULL, 0)) >= 0;
 }
 
 int builder_open_newest(const struct builder *b, const char *kind, const char *name, int flags)

@@ -426,8 +426,10 @@ assert b["snapshots"] == 0 and b["base"] is None and b["runs"] is False and b["m
 	local id
 	box -b "$BOX" -- sh -c 'echo old >file'
 	id=$(sed -n 's/^top //p' "$(store)/boxes/$BOX/stack")
-	mv "$(store)/layers/$id" "$(store)/boxes/$BOX/files"
+	# Other commands look at it at any time.
+	mv "$(store)/layers/$id" "$(store)/boxes/$BOX/later"
 	rm "$(store)/boxes/$BOX/stack"
+	mv "$(store)/boxes/$BOX/later" "$(store)/boxes/$BOX/files"
 	cloche box snapshot "$BOX" one
 	succeeds
 	box -b "$BOX" -- cat file
