@@ -31,9 +31,9 @@ _cloche_box() { # what comes behind "cloche box"
 		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_commands box)" -- "$word")
 	elif [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_options box "$part")" -- "$word")
-	elif [[ $part == import || ($part == export && COMP_CWORD -gt 3) ]]; then
+	elif [[ $part == import ]] || [[ $part == export && $COMP_CWORD -gt 3 ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
-	elif [[ ($part == rollback || $part == drop) && COMP_CWORD -gt 3 ]]; then
+	elif [[ ($part == rollback || $part == drop) && $COMP_CWORD -gt 3 ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_snapshots "${COMP_WORDS[3]}")" -- "$word")
 	else
 		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_boxes)" -- "$word")

@@ -392,17 +392,23 @@ static int take_layers(void *arg, struct cloche_err *err)
 	return r < 0 ? err_set(err, r, "the archive is damaged: %s", errno_text(r)) : 0;
 }
 
+static int check_what(const struct import *import, struct cloche_err *err)
+{
+	_own_(freep) char *what = NULL;
+	int r = read_side(import->job.stage_fd, WHAT, &what);
+
+	return r < 0 || strcmp(what, WHAT_TEXT) != 0
+		       ? err_set(err, -EINVAL, "this is no archive of a box")
+		       : 0;
+}
+
 /* The archive's stack with new ids, as a box of its own. */
 static int take_stack(struct import *import, struct cloche_err *err)
 {
 	struct stack *stack = &import->stack;
 	_own_(freep) char *text = NULL;
-	_own_(freep) char *what = NULL;
-	int r = read_side(import->job.stage_fd, WHAT, &what);
+	int r = read_side(import->job.stage_fd, "stack", &text);
 
-	if (r < 0 || strcmp(what, WHAT_TEXT) != 0)
-		return err_set(err, -EINVAL, "this is no archive of a box");
-	r = read_side(import->job.stage_fd, "stack", &text);
 	if (r == 0)
 		r = stack_parse(stack, text);
 	if (r == 0 &&
@@ -467,6 +473,8 @@ static int import_into(struct stored_box *box, int in_fd, struct cloche_err *err
 	r = make_stage(&import.job, err);
 	if (r == 0)
 		r = run_tar(&import.job, err);
+	if (r == 0)
+		r = check_what(&import, err);
 	if (r == 0)
 		r = take_stack(&import, err);
 	if (r == 0)

@@ -410,7 +410,7 @@ int box_rollback(const struct store *store, const char *name, const char *snapsh
 		 struct cloche_err *err)
 {
 	struct stored_box box;
-	struct stack_layer *layer;
+	struct stack_layer *layer = NULL;
 	char id[LAYER_ID_SIZE];
 	char parent[LAYER_ID_SIZE];
 	int lock_fd = -1;
@@ -421,7 +421,7 @@ int box_rollback(const struct store *store, const char *name, const char *snapsh
 	r = find_snapshot(&box, snapshot, &layer, err);
 	if (r == 0)
 		r = store_new_id(id, err);
-	if (r == 0) {
+	if (r == 0 && layer != NULL) {
 		memcpy(parent, layer->id, sizeof(parent));
 		r = stack_push(&box.stack, id, parent);
 		r = r == -E2BIG ? too_many(name, err) : r;
@@ -500,14 +500,14 @@ int box_drop(const struct store *store, const char *name, const char *snapshot,
 	     struct cloche_err *err)
 {
 	struct stored_box box;
-	struct stack_layer *layer;
+	struct stack_layer *layer = NULL;
 	int lock_fd = -1;
 	int r = store_box_open(&box, store, name, STORE_CHANGE, err);
 
 	if (r < 0)
 		return r;
 	r = find_snapshot(&box, snapshot, &layer, err);
-	if (r == 0) {
+	if (r == 0 && layer != NULL) {
 		layer->name[0] = '\0';
 		stack_trim(&box.stack);
 		r = lock_fd = store_lock(store, err);

@@ -31,15 +31,15 @@ int box_create_on(const struct store *store, const struct box_options *options,
 /* Shares all layers and has all snapshots of it. */
 int box_clone(const struct store *store, const char *from, const char *to, struct cloche_err *err);
 
-/* `name` NULL: the next number. ret_name is what it is called. */
-int box_snapshot(const struct store *store, const char *box, const char *name,
+/* `snapshot` NULL: the next number. ret_name is what it is called. */
+int box_snapshot(const struct store *store, const char *name, const char *snapshot,
 		 char ret_name[STORE_NAME_SIZE], struct cloche_err *err);
 /* What was written since is gone; snapshots that came later stay. */
-int box_rollback(const struct store *store, const char *box, const char *snapshot,
+int box_rollback(const struct store *store, const char *name, const char *snapshot,
 		 struct cloche_err *err);
 /* The name is gone; its layer is merged into one with what lies over it where nobody else has one
  * of the two. */
-int box_drop(const struct store *store, const char *box, const char *snapshot,
+int box_drop(const struct store *store, const char *name, const char *snapshot,
 	     struct cloche_err *err);
 /* Removes what nothing uses, and merges what was left apart. */
 int box_prune(const struct store *store, struct cloche_err *err);

@@ -8,7 +8,6 @@
 #include "sys/sys.h"
 
 #include <json-c/json.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
@@ -80,20 +79,14 @@ void box_log_object(const struct stored_box *box, const char *event, struct json
 	json_object_put(take);
 }
 
-void box_log(const struct stored_box *box, const char *event, ...)
+void box_log_pairs(const struct stored_box *box, const char *event, const char *const *pairs)
 {
 	struct json_object *object = json_object_new_object();
-	const char *key;
-	va_list list;
 
-	va_start(list, event);
-	while (object != NULL && (key = va_arg(list, const char *)) != NULL) {
-		const char *text = va_arg(list, const char *);
-
-		if (text != NULL)
-			add_text(object, key, text);
+	for (; object != NULL && *pairs != NULL; pairs += 2) {
+		if (pairs[1] != NULL)
+			add_text(object, pairs[0], pairs[1]);
 	}
-	va_end(list);
 	box_log_object(box, event, object);
 }
 

@@ -14,7 +14,8 @@ struct json_object;
 
 /* Pairs of a key and a text, ended by NULL: box_log(box, "snapshot", "name", name, NULL). A text
  * that is NULL is left out. Bytes that are no text are written as \xNN. */
-void box_log(const struct stored_box *box, const char *event, ...) __attribute__((sentinel));
+#define box_log(box, event, ...) box_log_pairs(box, event, (const char *const[]){__VA_ARGS__})
+void box_log_pairs(const struct stored_box *box, const char *event, const char *const *pairs);
 
 /* The same with what is in the object, which is taken; NULL does nothing. */
 void box_log_object(const struct stored_box *box, const char *event, struct json_object *take);

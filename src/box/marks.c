@@ -65,7 +65,7 @@ static int walk_dir(struct walk *walk, int dir_fd, const char *name, int depth)
 	int r = buf_format(&walk->path, "%s%s", length > 0 ? "/" : "", name);
 	if (r == 0)
 		r = note(walk, fd);
-	int count = r < 0 ? r : SYS_RESULT(scandirat(fd, ".", &entries, NULL, NULL));
+	int count = r < 0 ? r : sys_scan_dir(fd, &entries, NULL);
 	for (int i = 0; i < count; i++) {
 		const char *next = entries[i]->d_name;
 		bool is_dir = entries[i]->d_type == DT_DIR || entries[i]->d_type == DT_UNKNOWN;

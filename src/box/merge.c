@@ -283,7 +283,7 @@ static int merge_kind(const struct stored_box *box, const struct stack_layer *lo
 	if (from_fd < 0)
 		return from_fd == -ENOENT ? 0 : from_fd;
 	_own_(closep) int to_fd = r < 0 && r != -EEXIST ? r : open_dir(lower_fd, kind);
-	int count = to_fd < 0 ? to_fd : SYS_RESULT(scandirat(from_fd, ".", &entries, NULL, NULL));
+	int count = to_fd < 0 ? to_fd : sys_scan_dir(from_fd, &entries, NULL);
 	r = count < 0 ? count : 0;
 	for (int i = 0; i < count; i++) {
 		const char *name = entries[i]->d_name;

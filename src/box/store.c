@@ -391,7 +391,7 @@ int store_boxes(const struct store *store,
 {
 	struct dirent **entries = NULL;
 	int damaged = 0;
-	int count = SYS_RESULT(scandirat(store->boxes_fd, ".", &entries, name_filter, alphasort));
+	int count = sys_scan_dir(store->boxes_fd, &entries, name_filter);
 	int r = count < 0 ? err_set(err, count, "cannot list the boxes: %s", errno_text(count)) : 0;
 
 	for (int i = 0; i < count; i++) {

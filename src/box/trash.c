@@ -116,7 +116,7 @@ static bool is_used(const struct used *used, const char *id)
 /* The names in a directory, dots and all. */
 static int list(int dir_fd, struct dirent ***ret_entries)
 {
-	return SYS_RESULT(scandirat(dir_fd, ".", ret_entries, NULL, NULL));
+	return sys_scan_dir(dir_fd, ret_entries, NULL);
 }
 
 static void free_list(struct dirent **entries, int count)

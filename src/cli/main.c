@@ -4,6 +4,7 @@
 #include "policy/suggest.h"
 #include "sys/sys.h"
 
+#include <assert.h>
 #include <string.h>
 
 const struct command *const commands[] = {
@@ -76,7 +77,7 @@ static int unknown_part(const struct command *command, const char *name)
 	struct cloche_err err = {0};
 	char near[HINT_SIZE];
 
-	for (size_t i = 0; command->parts[i] != NULL && i < PARTS_MAX; i++)
+	for (size_t i = 0; i < PARTS_MAX && command->parts[i] != NULL; i++)
 		names[i] = part_name(command, command->parts[i]);
 	(void)err_set(&err, -EINVAL, "there is no command '%s %.200s'%s see 'cloche help %s'",
 		      command->name, name, hint(near, name, names)[0] != '\0' ? near : ";",
@@ -89,6 +90,7 @@ int run_part(const struct command *command, int argc, char **argv)
 {
 	const struct command *part;
 
+	assert(command->parts != NULL);
 	if (argc < 2) {
 		print_parts(command, stderr);
 		return 2;

@@ -89,6 +89,13 @@ int sys_replace_file(int dir_fd, const char *name, const char *text)
 	return sync_fd < 0 ? sync_fd : sys_fsync(sync_fd);
 }
 
+int sys_scan_dir(int dir_fd, struct dirent ***ret_entries,
+		 int (*filter)(const struct dirent *entry))
+{
+	*ret_entries = NULL;
+	return SYS_RESULT(scandirat(dir_fd, ".", ret_entries, filter, alphasort));
+}
+
 int sys_mkdir_all(int dir_fd, const char *path, mode_t mode)
 {
 	char copy[4096];

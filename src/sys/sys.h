@@ -167,6 +167,12 @@ int sys_mkdir_all(int dir_fd, const char *path, mode_t mode);
  * synced. A crash leaves the old one or the new one, and maybe NAME.new. */
 int sys_replace_file(int dir_fd, const char *name, const char *text);
 
+/* The entries of a directory, sorted, that `filter` (NULL: all) is not 0 for: heap, as scandir(3)
+ * has them. How many. */
+struct dirent;
+int sys_scan_dir(int dir_fd, struct dirent ***ret_entries,
+		 int (*filter)(const struct dirent *entry));
+
 /* Owner, mode, times and extended attributes, but those whose names begin so (NULL: all). */
 int sys_copy_attributes(int from_fd, int to_fd, const char *left_out);
 
