@@ -87,6 +87,14 @@ _cloche() {
 		)
 		return
 		;;
+	--accept-risk)
+		mapfile -t COMPREPLY < <(
+			compgen -W "set-id device shell git cron systemd autostart ssh sudo preload
+				editor path link permission" -- "$word"
+			compgen -f -- "$word"
+		)
+		return
+		;;
 	--ask)
 		mapfile -t COMPREPLY < <(compgen -W "exec connect write exec,connect,write" -- "$word")
 		return
@@ -95,7 +103,7 @@ _cloche() {
 		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_families)" -- "$word")
 		return
 		;;
-	-o | --output | --copy | --read | --write | --hide | --private | --report)
+	-x | --exclude | --force-conflict | -o | --output | --copy | --read | --write | --hide | --private | --report)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;

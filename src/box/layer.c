@@ -73,7 +73,7 @@ static bool take_line(struct entry *entry, char *line)
 	const char *host = strtok_r(NULL, " ", &save);
 
 	if (kind == NULL || name == NULL || guest == NULL || host == NULL ||
-	    strchr("upf", kind[0]) == NULL || kind[1] != '\0')
+	    strchr("upfh", kind[0]) == NULL || kind[1] != '\0')
 		return false;
 	entry->kind = kind[0];
 	/* NAME is a directory's name as it is: it has no byte that a field could not have. */
@@ -85,12 +85,13 @@ static bool take_line(struct entry *entry, char *line)
 
 int layer_read_views(int dir_fd, const char *name, char **ret_text)
 {
-	struct stat st;
+	struct stat st = {0};
 	_own_(closep) int fd = sys_openat(dir_fd, name, O_RDONLY | O_NOFOLLOW);
+	int r = fd == -ENOENT ? 0 : fd < 0 ? fd : sys_fstat(fd, &st);
 
-	if (fd < 0 && fd != -ENOENT)
-		return fd;
-	size_t size = fd < 0 || sys_fstat(fd, &st) < 0 ? 0 : (size_t)st.st_size;
+	if (r < 0)
+		return r;
+	size_t size = (size_t)st.st_size;
 	if (size > VIEWS_TEXT_MAX)
 		return -EFBIG;
 	_own_(freep) char *text = malloc(size + 1);
@@ -167,11 +168,37 @@ static int keep_others(struct buf *buf, const char *old)
 
 static int write_views(int layer_fd, struct buf *buf, const char *old)
 {
+	/* As it was the last time: all of it is there, and whatever follows is of other places. */
+	if (buf->length > 0 && strncmp(buf_string(buf), old, buf->length) == 0)
+		return 0;
 	int r = keep_others(buf, old);
 
 	if (r < 0 || strcmp(buf_string(buf), old) == 0)
 		return r;
 	return sys_replace_file(layer_fd, "views", buf_string(buf));
+}
+
+/* Names that a mask takes away, and what is covered. */
+static int add_hidden(struct buf *buf, const struct piece *piece)
+{
+	char name[NAME_MAX + 1];
+	char guest[2 * PATH_MAX];
+	int r = 0;
+
+	if (piece->kind == PIECE_COVER) {
+		world_layer_name(piece->guest, name, sizeof(name));
+		return add_line(buf, 'h', name, piece->guest, "");
+	}
+	for (size_t i = 0; i < piece->stub_count && r == 0; i++) {
+		if (piece->stubs[i].kind != STUB_WHITEOUT)
+			continue;
+		(void)snprintf(guest, sizeof(guest), "%s/%s",
+			       strcmp(piece->guest, "/") == 0 ? "" : piece->guest,
+			       piece->stubs[i].path);
+		world_layer_name(guest, name, sizeof(name));
+		r = add_line(buf, 'h', name, guest, "");
+	}
+	return r;
 }
 
 int layer_note_views(int layer_fd, const struct root_plan *plan, struct cloche_err *err)
@@ -186,7 +213,8 @@ int layer_note_views(int layer_fd, const struct root_plan *plan, struct cloche_e
 		const struct piece *piece = &plan->pieces[i];
 		char kind = kind_of(piece);
 
-		if (kind == 0)
+		r = add_hidden(&buf, piece);
+		if (kind == 0 || r < 0)
 			continue;
 		world_layer_name(piece->guest, name, sizeof(name));
 		r = add_line(&buf, kind, name, piece->guest,
@@ -297,9 +325,22 @@ static int open_more(int dir_fd, const char *path, int flags)
 	return r < 0 ? fd : sys_openat(dir_fd, path, flags);
 }
 
+static int add_hidden_path(struct layer_stack *stack, const char *guest)
+{
+	char **hidden = realloc(stack->hidden, (stack->hidden_count + 1) * sizeof(*hidden));
+
+	if (hidden == NULL)
+		return -ENOMEM;
+	stack->hidden = hidden;
+	hidden[stack->hidden_count] = strdup(guest);
+	return hidden[stack->hidden_count] == NULL ? -ENOMEM : (stack->hidden_count++, 0);
+}
+
 static int add_entry(struct layer_stack *stack, int layer_fd, const struct entry *entry,
 		     bool is_new)
 {
+	if (entry->kind == 'h')
+		return add_hidden_path(stack, entry->guest);
 	char path[NAME_MAX + 8];
 	int flags = entry->kind == 'f' ? O_PATH | O_NOFOLLOW : O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
@@ -410,6 +451,9 @@ void layer_stack_done(struct layer_stack *stack)
 		free(view->guest);
 		free(view->host);
 	}
+	for (size_t i = 0; i < stack->hidden_count; i++)
+		free(stack->hidden[i]);
+	free(stack->hidden);
 	free(stack->views);
 	*stack = (struct layer_stack){0};
 }

@@ -8,11 +8,13 @@
  *     u/NAME/    what was written over a host directory: an upper directory of overlayfs
  *     w/NAME/    overlayfs's own, of the same; nothing of the box's
  *     p/NAME/    a private directory. In the lowest layer that has it a plain tree (unless it has
- * the mark "origin" itself, because layers were merged), above that what was changed, in the marks
- * of overlayfs, too f/NAME     a file of which the box has its own copy, all of it views      which
- * path each NAME stands for, one line each: "u|p|f NAME GUEST HOST", fields percent-encoded, HOST
- * "-" where nothing of the host's lies below; of several lines for one NAME the last is true. Ours:
- * no guest can write it
+ *                the mark "origin" itself, because layers were merged), above that what was
+ *                changed, in the marks of overlayfs, too
+ *     f/NAME     a file of which the box has its own copy, all of it
+ *     views      which path each NAME stands for, one line each: "u|p|f NAME GUEST HOST", fields
+ *                percent-encoded, HOST "-" where nothing of the host's lies below; "h NAME GUEST -"
+ *                for what is hidden; of several lines for one NAME the last is true. Ours: no guest
+ *                can write it
  *
  * Everything below u, p and f was written by guests and is hostile. Names with a dot first do not
  * exist there (NAME is made by world_layer_name). Made by host root, owners are shifted by the
@@ -53,6 +55,10 @@ struct layer_stack {
 	size_t view_count;
 	bool rooted;	  /* marks are trusted.overlay.*, owners are shifted by id_base */
 	uint32_t id_base; /* host uid and gid of the box's 0; 0 when not rooted */
+	/* Owned, each too: paths of the box at which something of the host's was hidden from it in
+	 * some run, so that nothing it did there was about that. */
+	char **hidden;
+	size_t hidden_count;
 };
 
 /* The layers of an open box, read-only. `since` (may be NULL) is a snapshot's name: views without

@@ -18,7 +18,8 @@ enum option_kind {
 	OPTION_SETTING, /* policy_set under the option's name */
 	OPTION_ENV,
 	OPTION_POLICY,
-	OPTION_OWN, /* the command looks for it itself: value is its key */
+	OPTION_OWN,  /* the command looks for it itself: value is its key */
+	OPTION_MANY, /* the same, and each time counts */
 };
 
 struct option_row {
@@ -44,6 +45,9 @@ extern const struct command cmd_run;
 extern const struct command cmd_trace;
 extern const struct command cmd_explain;
 extern const struct command cmd_learn;
+extern const struct command cmd_commit;
+extern const struct command cmd_try;
+extern const struct command cmd_diff;
 extern const struct command cmd_box;
 extern const struct command cmd_ps;
 extern const struct command cmd_kill;
@@ -56,11 +60,17 @@ extern const struct command cmd_version;
 extern const struct command *const commands[]; /* ends in NULL */
 
 /* What options say, collected: policy options go into the policy, a command's own into values. */
-#define OWN_VALUES_MAX 8
+#define OWN_VALUES_MAX	8
+#define MANY_VALUES_MAX 256
 struct parsed {
 	struct policy *policy;		    /* owned */
 	const char *values[OWN_VALUES_MAX]; /* by key; "" for an option without argument */
-	char **rest;			    /* what follows the options; ends in NULL */
+	struct {
+		int key;
+		const char *value;
+	} many[MANY_VALUES_MAX]; /* in the order in which they were given */
+	size_t many_count;
+	char **rest; /* what follows the options; ends in NULL */
 };
 
 /* 0, or the exit status after usage was printed to standard error. */

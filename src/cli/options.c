@@ -106,7 +106,8 @@ static void make_tables(const struct command *command, struct tables *tables)
 	size_t used = 0;
 
 	*tables = (struct tables){0};
-	/* Options end at the program; a missing argument is told apart from an unknown option. */
+	/* Options end at the program; elsewhere they may be anywhere. A missing argument is told
+	 * apart from an unknown option. */
 	if (strstr(command->arguments, "PROGRAM") != NULL)
 		tables->letters[used++] = '+';
 	tables->letters[used++] = ':';
@@ -162,6 +163,13 @@ static int apply(const struct option_row *row, const char *value, struct parsed 
 		return policy_add(parsed->policy, value, context, err);
 	case OPTION_OWN:
 		parsed->values[row->value] = value != NULL ? value : "";
+		return 0;
+	case OPTION_MANY:
+		if (parsed->many_count == MANY_VALUES_MAX)
+			return err_set(err, -E2BIG, "--%s: at most %d of them", row->name,
+				       MANY_VALUES_MAX);
+		parsed->many[parsed->many_count].key = row->value;
+		parsed->many[parsed->many_count++].value = value;
 		return 0;
 	}
 	return -EINVAL;

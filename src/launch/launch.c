@@ -3,6 +3,7 @@
 
 #include "base/own.h"
 #include "box/box.h"
+#include "box/commit.h"
 #include "box/layer.h"
 #include "box/log.h"
 #include "box/store.h"
@@ -234,6 +235,8 @@ static int prepare(struct launch *launch, struct cloche_err *err)
 
 	if (r == 0)
 		store_sweep(caller.caller_home, caller.rooted);
+	if (r == 0)
+		commit_recover_quietly(caller.caller_home, caller.rooted);
 	if (r == 0 && options->box_name != NULL)
 		r = prepare_box(launch, &caller, err);
 	if (r == 0)

@@ -209,9 +209,13 @@ int sys_remove_tree(int dir_fd, const char *name)
 		return r == -ENOENT ? 0 : r;
 	if (!S_ISDIR(st.st_mode))
 		return sys_unlinkat(dir_fd, name, 0);
-	if ((st.st_mode & 0700) != 0700)
-		(void)sys_fchmodat(dir_fd, name, 0700); /* The open tells. */
 	_own_(closep) int top_fd = sys_openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	if (top_fd == -EACCES) {
+		(void)sys_fchmodat(dir_fd, name, 0700); /* The open tells. */
+		top_fd = sys_openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	}
+	if (top_fd >= 0 && (st.st_mode & 0700) != 0700)
+		(void)sys_fchmod(top_fd, 0700); /* The next removal tells. */
 	if (top_fd < 0)
 		return top_fd == -ENOENT ? 0 : top_fd;
 	removal.top_fd = top_fd;

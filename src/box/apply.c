@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The second half of a commit: renames, each of which can be seen to have happened or not, so that
+ * all of this can be begun again at any point, by another process, in either direction.
+ */
+#include "base/own.h"
+#include "box/commit.h"
+#include "box/tree.h"
+#include "sys/sys.h"
+
+#include <limits.h>
+#include <linux/fs.h>
+#include <string.h>
+
+static const struct realm of_host;
+
+int step_open_parent(const struct step *step, const char **ret_name)
+{
+	char parent[2 * PATH_MAX];
+	struct stat st;
+	const char *slash = strrchr(step->path, '/');
+	int length = slash == step->path ? 1 : (int)(slash - step->path);
+
+	if (snprintf(parent, sizeof(parent), "%.*s", length, step->path) >= (int)sizeof(parent))
+		return -ENAMETOOLONG;
+	_own_(closep) int fd = sys_openat2(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+					   RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	int r = fd < 0 ? fd : sys_fstat(fd, &st);
+	if (r < 0)
+		return r;
+	/* Another directory has been put in its place. */
+	if (step->parent_ino != 0 &&
+	    (st.st_dev != step->parent_dev || st.st_ino != step->parent_ino))
+		return -ESTALE;
+	*ret_name = slash + 1;
+	return TAKE_FD(&fd);
+}
+
+static int step_fail(struct cloche_err *err, int code, const struct step *step)
+{
+	const char *text = code == -ESTALE || code == -EEXIST
+				   ? "it has changed on the host meanwhile"
+			   : code == -EINVAL ? "its file system cannot exchange two names"
+					     : errno_text(code);
+
+	return err_set(err, code, "cannot put '%s' in its place: %s", step->path, text);
+}
+
+/* Its directory is another one, or none: there is nothing to be gone on with. */
+static bool is_lost(struct commit *commit, const struct step *step, int r)
+{
+	if (r != -ENOENT && r != -ESTALE && r != -ENOTDIR && r != -ELOOP)
+		return false;
+	if (commit->lost.code == 0)
+		(void)err_set(
+			&commit->lost, r,
+			"the directory of '%s' is another one now; '%s' may be left in that one",
+			step->path, step->temp);
+	return true;
+}
+
+static int rename_at(int dir_fd, const char *from, const char *to, unsigned flags)
+{
+	return SYS_RAW(SYS_renameat2, dir_fd, from, dir_fd, to, flags);
+}
+
+/* Which of the two is there; 0 for nothing. */
+static int look(int dir_fd, const char *name, struct facts *ret_facts)
+{
+	int r = facts_read(ret_facts, (struct place){dir_fd, name}, &of_host);
+
+	if (r == -ENOENT)
+		*ret_facts = (struct facts){0};
+	return r == -ENOENT ? 0 : r;
+}
+
+static bool is_staged(const struct step *step, const struct facts *facts)
+{
+	return step->staged_ino != 0 && facts->ino == step->staged_ino &&
+	       facts->dev == step->staged_dev;
+}
+
+/* As it was when the box was compared with it. */
+static bool is_old(const struct step *step, const struct facts *facts)
+{
+	const struct facts *old = &step->old;
+
+	return step->had_old && facts->ino == old->ino && facts->dev == old->dev &&
+	       facts->mode == old->mode &&
+	       (S_ISDIR(old->mode) ||
+		(facts->size == old->size && time_equal(facts->mtime, old->mtime)));
+}
+
+static int put(const struct step *step, int dir_fd, const char *name)
+{
+	struct facts here = {0};
+	struct facts temp = {0};
+	int r = look(dir_fd, name, &here);
+
+	if (r == 0)
+		r = look(dir_fd, step->temp, &temp);
+	if (r < 0 || is_staged(step, &here))
+		return r; /* It was done before. */
+	if (!is_staged(step, &temp))
+		return -ESTALE;
+	if (!step->had_old)
+		return here.ino != 0 ? -EEXIST
+				     : rename_at(dir_fd, step->temp, name, RENAME_NOREPLACE);
+	if (!is_old(step, &here))
+		return -ESTALE;
+	r = rename_at(dir_fd, step->temp, name, RENAME_EXCHANGE);
+	/* It may have become another one after we looked. */
+	if (r == 0)
+		r = look(dir_fd, step->temp, &temp);
+	return r < 0 ? r : is_old(step, &temp) ? 0 : -ESTALE;
+}
+
+static int put_aside(const struct step *step, int dir_fd, const char *name)
+{
+	struct facts here = {0};
+	struct facts temp = {0};
+	int r = look(dir_fd, name, &here);
+
+	if (r == 0)
+		r = look(dir_fd, step->temp, &temp);
+	if (r < 0 || temp.ino != 0)
+		return r; /* It was done before. */
+	if (!is_old(step, &here))
+		return -ESTALE;
+	r = rename_at(dir_fd, name, step->temp, RENAME_NOREPLACE);
+	if (r == 0)
+		r = look(dir_fd, step->temp, &temp);
+	return r < 0 ? r : is_old(step, &temp) ? 0 : -ESTALE;
+}
+
+static int apply_kind(struct commit *commit, enum step_kind kind, struct cloche_err *err)
+{
+	for (size_t i = 0; i < commit->count; i++) {
+		const struct step *step = &commit->steps[i];
+		const char *name;
+
+		if (step->kind != kind)
+			continue;
+		_own_(closep) int dir_fd = step_open_parent(step, &name);
+		int r = dir_fd < 0	   ? dir_fd
+			: kind == STEP_PUT ? put(step, dir_fd, name)
+					   : put_aside(step, dir_fd, name);
+		if (r < 0)
+			return step_fail(err, r, step);
+	}
+	return 0;
+}
+
+int commit_apply(struct commit *commit, struct cloche_err *err)
+{
+	int r = apply_kind(commit, STEP_PUT, err);
+
+	return r < 0 ? r : apply_kind(commit, STEP_REMOVE, err);
+}
+
+static int take_back_put(const struct step *step, int dir_fd, const char *name)
+{
+	struct facts here = {0};
+	struct facts temp = {0};
+	int r = look(dir_fd, name, &here);
+
+	if (r == 0)
+		r = look(dir_fd, step->temp, &temp);
+	if (r < 0 || !is_staged(step, &here))
+		return r;
+	/* What was there must be there, or there would be neither. */
+	if (step->had_old != (temp.ino != 0))
+		return -ESTALE;
+	return rename_at(dir_fd, name, step->temp,
+			 step->had_old ? RENAME_EXCHANGE : RENAME_NOREPLACE);
+}
+
+static int take_back_remove(const struct step *step, int dir_fd, const char *name)
+{
+	struct facts temp = {0};
+	int r = look(dir_fd, step->temp, &temp);
+
+	if (r < 0 || temp.ino == 0)
+		return r;
+	return rename_at(dir_fd, step->temp, name, RENAME_NOREPLACE);
+}
+
+/* Of what is staged only that goes; something of the host's that could not be put back stays under
+ * our name, and that is said. */
+static int drop_staged(const struct commit *commit, const struct step *step)
+{
+	const char *name;
+	struct facts temp = {0};
+	_own_(closep) int dir_fd = step_open_parent(step, &name);
+	int r = dir_fd < 0 ? dir_fd : look(dir_fd, step->temp, &temp);
+
+	if (r < 0 || temp.ino == 0)
+		return r == -ENOENT || r == -ESTALE ? 0 : r;
+	/* Before "go" nothing else has ever had that name. */
+	if (commit->state != COMMIT_STAGING && step->staged_ino != 0 && !is_staged(step, &temp))
+		return -EEXIST;
+	return sys_remove_tree(dir_fd, step->temp);
+}
+
+/* As if nothing had ever been in there. */
+static void restore_time(const struct step *step)
+{
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, step->parent_mtime};
+	const char *name;
+	_own_(closep) int fd = step_open_parent(step, &name);
+
+	if (fd >= 0)
+		(void)futimens(fd, times); /* Of somebody else's it cannot be. */
+}
+
+int commit_take_back(struct commit *commit, struct cloche_err *err)
+{
+	int first = 0;
+
+	for (size_t i = commit->count; i-- > 0 && commit->state != COMMIT_STAGING;) {
+		const struct step *step = &commit->steps[i];
+		const char *name;
+
+		if (step->kind == STEP_SET)
+			continue;
+		_own_(closep) int dir_fd = step_open_parent(step, &name);
+		if (is_lost(commit, step, dir_fd))
+			continue;
+		int r = dir_fd < 0		 ? dir_fd
+			: step->kind == STEP_PUT ? take_back_put(step, dir_fd, name)
+						 : take_back_remove(step, dir_fd, name);
+		if (r < 0 && first == 0)
+			first = err_set(err, r, "cannot put back '%s' (it is '%s' beside it): %s",
+					step->path, step->temp, errno_text(r));
+	}
+	if (first < 0)
+		return first;
+	if (commit->state != COMMIT_STAGING)
+		(void)journal_state(commit, COMMIT_BACK); /* Without it all is looked at again. */
+	for (size_t i = 0; i < commit->count; i++) {
+		const struct step *step = &commit->steps[i];
+		int r = step->kind == STEP_PUT ? drop_staged(commit, step) : 0;
+
+		if (r < 0 && first == 0)
+			first = err_set(err, r, "cannot remove '%s' beside '%s': %s", step->temp,
+					step->path, errno_text(r));
+	}
+	for (size_t i = 0; i < commit->count && first == 0; i++) {
+		if (commit->steps[i].kind != STEP_SET)
+			restore_time(&commit->steps[i]);
+	}
+	return first;
+}
+
+static int set_directory(const struct step *step)
+{
+	struct stat st;
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, step->new.mtime};
+	_own_(closep) int fd =
+		sys_openat2(AT_FDCWD, step->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+			    RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	int r = fd < 0 ? fd : sys_fstat(fd, &st);
+
+	if (r == 0 && (st.st_dev != step->old.dev || st.st_ino != step->old.ino))
+		r = -ESTALE;
+	if (r == 0 && (step->what & WHAT_OWNER) != 0)
+		r = SYS_RESULT(fchown(fd, step->new.uid, step->new.gid));
+	if (r == 0 && (step->what & WHAT_ATTRIBUTES) != 0)
+		r = attributes_set(fd, &step->attributes);
+	if (r == 0 && (step->what & (WHAT_MODE | WHAT_OWNER | WHAT_ATTRIBUTES)) != 0)
+		r = sys_fchmod(fd, step->new.mode & 07777);
+	if (r == 0 && (step->what & WHAT_TIME) != 0)
+		r = SYS_RESULT(futimens(fd, times));
+	/* The time of a directory that is somebody else's cannot be kept; one that was replaced has
+	 * its own attributes. */
+	return (r == -EPERM && step->what == WHAT_TIME) || r == -ESTALE || r == -ENOENT ||
+			       r == -ENOTDIR || r == -ELOOP
+		       ? 0
+		       : r;
+}
+
+static int drop_old(struct commit *commit, const struct step *step)
+{
+	const char *name;
+	_own_(closep) int dir_fd = step_open_parent(step, &name);
+
+	if (is_lost(commit, step, dir_fd))
+		return 0;
+	return dir_fd < 0 ? dir_fd : sys_remove_tree(dir_fd, step->temp);
+}
+
+int commit_clean(struct commit *commit, struct cloche_err *err)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < commit->count; i++) {
+		const struct step *step = &commit->steps[i];
+		int r = step->kind == STEP_SET ? 0 : drop_old(commit, step);
+
+		if (r < 0 && first == 0)
+			first = err_set(err, r, "'%s' beside '%s' cannot be removed: %s",
+					step->temp, step->path, errno_text(r));
+	}
+	/* From the inside out: a mode may bar us from what is below. */
+	for (size_t i = commit->count; i-- > 0;) {
+		const struct step *step = &commit->steps[i];
+		int r = step->kind == STEP_SET ? set_directory(step) : 0;
+
+		if (r < 0 && first == 0)
+			first = err_set(err, r, "the attributes of '%s' cannot be set: %s",
+					step->path, errno_text(r));
+	}
+	return first;
+}
+
+#define SYSTEMS_MAX 64
+
+/* Each file system once. */
+static int sync_systems(const struct commit *commit)
+{
+	dev_t seen[SYSTEMS_MAX];
+	size_t count = 0;
+	int first = 0;
+
+	for (size_t i = 0; i < commit->count; i++) {
+		const struct step *step = &commit->steps[i];
+		const char *name;
+		size_t j = 0;
+
+		while (j < count && seen[j] != step->parent_dev)
+			j++;
+		if (step->kind == STEP_SET || j < count)
+			continue;
+		_own_(closep) int fd = step_open_parent(step, &name);
+		int r = fd == -ENOENT || fd == -ESTALE ? 0 : fd < 0 ? fd : SYS_RESULT(syncfs(fd));
+		first = r < 0 && first == 0 ? r : first;
+		if (count < SYSTEMS_MAX)
+			seen[count++] = step->parent_dev;
+	}
+	return first;
+}
+
+int commit_sync(const struct commit *commit)
+{
+	if (commit->bulk)
+		return sync_systems(commit);
+	for (size_t i = 0; i < commit->count; i++) {
+		const struct step *step = &commit->steps[i];
+		const char *name;
+		_own_(closep) int fd = step_open_parent(step, &name);
+		int r = fd == -ENOENT || fd == -ESTALE ? 0 : fd < 0 ? fd : SYS_RESULT(fsync(fd));
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

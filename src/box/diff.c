@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "box/diff.h"
+
+#include "base/own.h"
+#include "box/links.h"
+#include "box/moves.h"
+#include "box/tree.h"
+#include "sys/sys.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Each level holds descriptors; guests make trees of any depth. */
+#define DEPTH_MAX 200
+#define ID_NOBODY 65534U
+
+const char *const what_names[WHAT_COUNT] = {
+	"kind", "content", "mode", "owner", "attributes", "links", "time",
+};
+
+struct walk {
+	struct changes *changes;
+	size_t view;
+	struct links links;
+	char path[PATH_MAX];
+	bool since;
+};
+
+static struct change *push(struct walk *walk)
+{
+	struct changes *changes = walk->changes;
+
+	if (changes->count == changes->size) {
+		size_t size = changes->size == 0 ? 64 : 2 * changes->size;
+		struct change *list = realloc(changes->list, size * sizeof(*list));
+
+		if (list == NULL)
+			return NULL;
+		changes->list = list;
+		changes->size = size;
+	}
+	assert(changes->list != NULL);
+	struct change *change = &changes->list[changes->count];
+	*change = (struct change){.view = walk->view, .layer = -1, .path = strdup(walk->path)};
+	if (change->path == NULL)
+		return NULL;
+	changes->count++;
+	return change;
+}
+
+/* Ids above a box's range are shown as nobody's, and can be kept only as that. */
+static bool same_id(uint32_t box, uint32_t below)
+{
+	return box == below || (box == ID_NOBODY && below > UINT16_MAX);
+}
+
+static unsigned compare_facts(const struct facts *box, const struct facts *below)
+{
+	unsigned what = 0;
+
+	if (((box->mode ^ below->mode) & 07777) != 0)
+		what |= WHAT_MODE;
+	if (!same_id(box->uid, below->uid) || !same_id(box->gid, below->gid))
+		what |= WHAT_OWNER;
+	if (!time_equal(box->mtime, below->mtime))
+		what |= WHAT_TIME;
+	return what;
+}
+
+/* 1, 0 or an error. What cannot be read below (the box could not either) is another one. */
+static int same_content(const struct found *box, const struct found *below)
+{
+	if (S_ISLNK(box->facts.mode))
+		return target_equal(box->place, below->place);
+	if (S_ISCHR(box->facts.mode) || S_ISBLK(box->facts.mode))
+		return box->facts.rdev == below->facts.rdev;
+	if (!S_ISREG(box->facts.mode))
+		return 1;
+	if (box->facts.size != below->facts.size)
+		return 0;
+	_own_(closep) int box_fd = content_open(box->place);
+	_own_(closep) int below_fd = content_open(below->place);
+	if (box_fd < 0)
+		return box_fd;
+	return below_fd < 0 ? 0 : content_equal(box_fd, below_fd, box->facts.size);
+}
+
+static int same_attributes(const struct walk *walk, const struct found *box,
+			   const struct found *below)
+{
+	const struct realm layer = {
+		.layer = true,
+		.rooted = walk->changes->stack->rooted,
+		.id_base = walk->changes->stack->id_base,
+	};
+	const struct realm host = {0};
+	struct attributes a = {0};
+	struct attributes b = {0};
+	int r = attributes_read(&a, box->place, &layer);
+
+	if (r == 0)
+		r = attributes_read(&b, below->place, below->on_host ? &host : &layer);
+	int same = r == 0 ? attributes_equal(&a, &b) : r == -EACCES ? 0 : r;
+	attributes_done(&a);
+	attributes_done(&b);
+	return same;
+}
+
+/* What differs between two that are there; or an error. */
+static int compare(const struct walk *walk, const struct found *box, const struct found *below)
+{
+	const struct facts *b = &box->facts;
+
+	if (((b->mode ^ below->facts.mode) & S_IFMT) != 0)
+		return WHAT_KIND;
+	unsigned what = compare_facts(b, &below->facts);
+	int same = same_content(box, below);
+	if (same < 0)
+		return same;
+	what |= same == 0 ? WHAT_CONTENT : 0;
+	same = same_attributes(walk, box, below);
+	if (same < 0)
+		return same;
+	what |= same == 0 ? WHAT_ATTRIBUTES : 0;
+	return (int)what;
+}
+
+static bool is_newer(const struct facts *host, struct timespec born)
+{
+	return time_reached(host->ctime, born);
+}
+
+/* What a host directory has in it counts, where all of it goes. */
+static bool tree_is_newer(int dir_fd, const char *name, struct timespec born, int depth)
+{
+	struct names names = {0};
+	struct tree tree = {.host_fd =
+				    sys_openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)};
+	bool newer = depth > DEPTH_MAX || tree_names(&tree, true, &names) < 0;
+
+	for (size_t i = 0; i < names.count && !newer; i++) {
+		struct found found;
+
+		newer = tree_find(&tree, names.list[i], &found) < 0 ||
+			(found.present && is_newer(&found.facts, born)) ||
+			(found.present && S_ISDIR(found.facts.mode) &&
+			 tree_is_newer(tree.host_fd, names.list[i], born, depth + 1));
+	}
+	names_done(&names);
+	tree_done(&tree);
+	return newer;
+}
+
+static enum conflict find_conflict(const struct walk *walk, const struct change *change,
+				   const struct found *below, struct timespec born)
+{
+	if (walk->since || !below->on_host || !below->present)
+		return CONFLICT_NONE;
+	bool whole = change->kind == CHANGE_DELETED || (change->what & WHAT_KIND) != 0;
+	if (!S_ISDIR(below->facts.mode) || whole ||
+	    (change->what & (WHAT_MODE | WHAT_OWNER | WHAT_ATTRIBUTES)) != 0) {
+		if (is_newer(&below->facts, born))
+			return CONFLICT_CHANGED;
+	}
+	if (S_ISDIR(below->facts.mode) && whole &&
+	    tree_is_newer(below->place.dir_fd, below->place.name, born, 0))
+		return CONFLICT_CHANGED;
+	return CONFLICT_NONE;
+}
+
+static int deleted(struct walk *walk, const struct tree *box_tree, const struct found *box,
+		   const struct found *below)
+{
+	struct change *change = push(walk);
+
+	if (change == NULL)
+		return -ENOMEM;
+	change->kind = CHANGE_DELETED;
+	change->below = below->facts;
+	change->on_host = below->on_host;
+	change->conflict =
+		find_conflict(walk, change, below, box->whiteout ? box->born : box_tree->born);
+	return 0;
+}
+
+/* An earlier name of the same file, and whether that is one with it below as well. */
+static int look_for_link(struct walk *walk, const struct found *box, const struct found *below,
+			 const char **ret_first, bool *ret_same)
+{
+	struct link link;
+
+	*ret_first = NULL;
+	*ret_same = true;
+	if (S_ISDIR(box->facts.mode) || box->facts.nlink < 2)
+		return 0;
+	int r = links_note(&walk->links, &box->facts, below->present ? &below->facts : NULL,
+			   walk->path, &link);
+	if (r <= 0)
+		return r;
+	*ret_first = link.path;
+	*ret_same = below->present && link.below_ino != 0 && link.below_ino == below->facts.ino &&
+		    link.below_dev == below->facts.dev;
+	return 0;
+}
+
+/* Copied from the host once, and nothing of this name is there. It may have been moved in the box;
+ * then what it was copied from is still there. */
+static enum conflict origin_conflict(const struct walk *walk, const struct found *box,
+				     const struct realm *realm)
+{
+	const struct layer_view *view = &walk->changes->stack->views[walk->view];
+
+	/* overlayfs moves no directory that the host has. */
+	if (S_ISDIR(box->facts.mode))
+		return CONFLICT_GONE;
+	int r = origin_exists(box->oldest, realm, view_host(view));
+
+	/* A commit of the box itself may have put another one there, and the box has moved that. */
+	return r == 1 || box->facts.nlink > 1 ? CONFLICT_NONE : CONFLICT_PERHAPS_GONE;
+}
+
+/* Both there, or only the box's. */
+static int changed(struct walk *walk, const struct tree *box_tree, const struct found *box,
+		   const struct found *below)
+{
+	const char *first;
+	bool same_links;
+	int r = look_for_link(walk, box, below, &first, &same_links);
+	int what = r < 0 ? r : below->present ? compare(walk, box, below) : 0;
+	bool forged = mark_is(box->place, &box_tree->realm, "metacopy", 0) ||
+		      mark_is(box->place, &box_tree->realm, "redirect", 0);
+
+	if (what < 0)
+		return what;
+	what |= same_links ? 0 : WHAT_LINKS;
+	/* The copy in a layer is one of its own, whatever other names the file below has. */
+	if (below->present && !S_ISDIR(below->facts.mode) && below->facts.nlink > 1 &&
+	    below->facts.nlink != box->facts.nlink)
+		what |= WHAT_LINKS;
+	if (below->present && what == 0 && !forged)
+		return 0;
+	struct change *change = push(walk);
+	if (change == NULL)
+		return -ENOMEM;
+	change->kind = below->present ? CHANGE_CHANGED : CHANGE_ADDED;
+	change->what = (unsigned)what;
+	change->box = box->facts;
+	change->below = below->facts;
+	change->layer = box->layer;
+	change->on_host = below->on_host;
+	change->forged = forged;
+	change->copied = mark_is(box->oldest, &box_tree->realm, "origin", 0);
+	change->conflict = below->present ? find_conflict(walk, change, below, box->born)
+			   : change->copied && !walk->since
+				   ? origin_conflict(walk, box, &box_tree->realm)
+				   : CONFLICT_NONE;
+	if (first != NULL) {
+		change->link_to = strdup(first);
+		return change->link_to == NULL ? -ENOMEM : 0;
+	}
+	return 0;
+}
+
+static int walk_tree(struct walk *walk, const struct tree *box, const struct tree *below,
+		     int depth);
+
+static int mark_too_deep(struct walk *walk, const struct found *box)
+{
+	struct changes *changes = walk->changes;
+	const struct change *last = changes->count > 0 ? &changes->list[changes->count - 1] : NULL;
+	struct change *change =
+		last != NULL && last->view == walk->view && strcmp(last->path, walk->path) == 0
+			? &changes->list[changes->count - 1]
+			: push(walk);
+
+	if (change == NULL)
+		return -ENOMEM;
+	if (change->layer < 0) {
+		change->kind = CHANGE_CHANGED;
+		change->box = box->facts;
+		change->layer = box->layer;
+	}
+	change->too_deep = true;
+	return 0;
+}
+
+static int walk_into(struct walk *walk, const struct tree *box_tree, const struct tree *below_tree,
+		     const char *name, int depth)
+{
+	struct found box = {0};
+	struct found below = {0};
+	struct tree inner = {.host_fd = -1};
+	struct tree inner_below = {.host_fd = -1, .realm = below_tree->realm};
+	int r = tree_find(box_tree, name, &box);
+
+	if (r == 0)
+		r = tree_find(below_tree, name, &below);
+	if (r < 0 || (!box.present && !below.present))
+		return r;
+	if (!box.present)
+		return deleted(walk, box_tree, &box, &below);
+	r = changed(walk, box_tree, &box, &below);
+	if (r < 0 || !S_ISDIR(box.facts.mode))
+		return r;
+	if (depth >= DEPTH_MAX)
+		return mark_too_deep(walk, &box);
+	r = tree_enter(box_tree, name, &box, &inner);
+	inner.born = box.born;
+	if (r == 0 && below.present && S_ISDIR(below.facts.mode))
+		r = tree_enter(below_tree, name, &below, &inner_below);
+	if (r == 0)
+		r = walk_tree(walk, &inner, &inner_below, depth + 1);
+	tree_done(&inner);
+	tree_done(&inner_below);
+	return r;
+}
+
+/* Another view is mounted there: what this one has below cannot be seen. */
+static bool is_other_view(const struct walk *walk)
+{
+	const struct layer_stack *stack = walk->changes->stack;
+	const char *guest = stack->views[walk->view].guest;
+	size_t skip = strcmp(guest, "/") == 0 ? 0 : strlen(guest);
+
+	for (size_t i = walk->view + 1; i < stack->view_count; i++) {
+		const char *other = stack->views[i].guest;
+
+		if (strncmp(other, guest, skip) == 0 && other[skip] == '/' &&
+		    strcmp(other + skip + 1, walk->path) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int walk_tree(struct walk *walk, const struct tree *box, const struct tree *below, int depth)
+{
+	struct names names = {0};
+	size_t length = strlen(walk->path);
+	int r = tree_names(box, false, &names);
+
+	if (r == 0 && box->cut)
+		r = tree_names(below, true, &names);
+	for (size_t i = 0; i < names.count && r == 0; i++) {
+		int n = snprintf(walk->path + length, sizeof(walk->path) - length, "%s%s",
+				 length > 0 ? "/" : "", names.list[i]);
+
+		if (n >= (int)(sizeof(walk->path) - length)) {
+			r = -ENAMETOOLONG;
+			break;
+		}
+		if (!is_other_view(walk))
+			r = walk_into(walk, box, below, names.list[i], depth);
+		if (r < 0)
+			break;
+		walk->path[length] = '\0';
+	}
+	names_done(&names);
+	return r;
+}
+
+/* The root of a view was made by us, not copied: its time, attributes and set-id bits are no
+ * change. */
+static int compare_root(struct walk *walk, const struct tree *box, const struct tree *below)
+{
+	const struct realm host = {0};
+	const struct realm *realm = below->count > 0 ? &below->realm : &host;
+	int below_fd = below->count > 0 ? below->fds[0] : below->host_fd;
+	struct facts a;
+	struct facts b;
+	int r = facts_read(&a, (struct place){box->fds[0], ""}, &box->realm);
+
+	if (r < 0 || below_fd < 0)
+		return r;
+	r = facts_read(&b, (struct place){below_fd, ""}, realm);
+	if (r < 0)
+		return r;
+	a.mode = (a.mode & ~(mode_t)06000) | (b.mode & 06000);
+	unsigned what = compare_facts(&a, &b) & WHAT_MODE;
+	/* In an ordinary user's box it cannot be anybody else's. */
+	if (box->realm.rooted)
+		what |= compare_facts(&a, &b) & WHAT_OWNER;
+	if (what == 0)
+		return 0;
+	struct change *change = push(walk);
+	if (change == NULL)
+		return -ENOMEM;
+	*change = (struct change){.kind = CHANGE_CHANGED,
+				  .what = what,
+				  .path = change->path,
+				  .view = walk->view,
+				  .box = a,
+				  .below = b,
+				  .on_host = below->count == 0};
+	return 0;
+}
+
+static int copy_fds(struct tree *tree, const struct layer_view *view, size_t first, size_t count)
+{
+	tree->fds = calloc(count + 1, sizeof(*tree->fds));
+	tree->layers = calloc(count + 1, sizeof(*tree->layers));
+	if (tree->fds == NULL || tree->layers == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		int fd = SYS_RESULT(fcntl(view->fds[first + i], F_DUPFD_CLOEXEC, 3));
+		if (fd < 0)
+			return fd;
+		tree->layers[tree->count] = (int)(first + i);
+		tree->fds[tree->count++] = fd;
+	}
+	return 0;
+}
+
+const char *view_host(const struct layer_view *view)
+{
+	/* A skeleton has the names of what it was put together from. */
+	return view->host != NULL ? view->host : view->guest;
+}
+
+static int diff_tree(struct walk *walk, const struct layer_view *view)
+{
+	const struct layer_stack *stack = walk->changes->stack;
+	const struct realm realm = {
+		.layer = true, .rooted = stack->rooted, .id_base = stack->id_base};
+	struct tree box = {.host_fd = -1, .realm = realm};
+	struct tree below = {.host_fd = -1, .realm = realm};
+	int r = copy_fds(&box, view, 0, view->new_count);
+
+	if (r == 0)
+		r = copy_fds(&below, view, view->new_count, view->fd_count - view->new_count);
+	if (r == 0 && view->kind == LAYER_TREE) {
+		below.host_fd =
+			sys_openat2(AT_FDCWD, view_host(view), O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+				    RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+		below.host_fd = below.host_fd < 0 ? -1 : below.host_fd;
+	}
+	if (r == 0)
+		r = compare_root(walk, &box, &below);
+	if (r == 0)
+		r = walk_tree(walk, &box, &below, 0);
+	tree_done(&box);
+	tree_done(&below);
+	return r;
+}
+
+/* A copied file: one name, no marks. */
+static int diff_file(struct walk *walk, const struct layer_view *view)
+{
+	const struct layer_stack *stack = walk->changes->stack;
+	const struct tree none = {.host_fd = -1, .realm = {true, stack->rooted, stack->id_base}};
+	const struct realm host = {0};
+	struct found box = {.present = true, .place = {view->fds[0], ""}};
+	struct found below = {.on_host = view->new_count == view->fd_count};
+	_own_(closep) int host_fd =
+		sys_openat2(AT_FDCWD, view_host(view), O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
+	int r = facts_read(&box.facts, box.place, &none.realm);
+
+	if (r < 0)
+		return r;
+	below.place = (struct place){below.on_host ? host_fd : view->fds[view->new_count], ""};
+	box.born = box.facts.born;
+	box.oldest = box.place;
+	below.present =
+		below.place.dir_fd >= 0 &&
+		facts_read(&below.facts, below.place, below.on_host ? &host : &none.realm) == 0;
+	size_t before = walk->changes->count;
+	r = changed(walk, &none, &box, &below);
+	/* The copy was made by us: its time says nothing. */
+	if (r == 0 && walk->changes->count > before &&
+	    walk->changes->list[before].what == WHAT_TIME) {
+		free(walk->changes->list[before].path);
+		walk->changes->count = before;
+	}
+	return r;
+}
+
+static bool is_below(const char *path, const char *top)
+{
+	size_t length = strlen(top);
+
+	return strncmp(path, top, length) == 0 && (path[length] == '\0' || path[length] == '/');
+}
+
+/* What was made where something is hidden would go over that; what was removed around it would take
+ * it along. */
+static void settle_hidden(struct changes *changes)
+{
+	char path[2 * PATH_MAX];
+
+	for (size_t i = 0; i < changes->count; i++) {
+		struct change *change = &changes->list[i];
+		bool whole = change->kind == CHANGE_DELETED || (change->what & WHAT_KIND) != 0;
+
+		if (change->kind == CHANGE_ADDED || !change->on_host ||
+		    change_path(changes, change, path, sizeof(path)) < 0)
+			continue;
+		for (size_t j = 0; j < changes->stack->hidden_count; j++) {
+			const char *hidden = changes->stack->hidden[j];
+
+			if (is_below(path, hidden) || (whole && is_below(hidden, path)))
+				change->conflict = CONFLICT_HIDDEN;
+		}
+	}
+}
+
+int diff_make(struct changes *ret_changes, const struct layer_stack *stack, bool since,
+	      struct cloche_err *err)
+{
+	struct changes changes = {.stack = stack};
+	struct walk *walk = calloc(1, sizeof(*walk));
+	int r = walk == NULL ? -ENOMEM : 0;
+
+	for (size_t i = 0; i < stack->view_count && r == 0; i++) {
+		const struct layer_view *view = &stack->views[i];
+
+		*walk = (struct walk){.changes = &changes, .view = i, .since = since};
+		/* Without anything below there is nothing to compare with. */
+		if (view->new_count == 0 || (view->kind == LAYER_PRIVATE && !since))
+			continue;
+		r = view->kind == LAYER_FILE ? diff_file(walk, view) : diff_tree(walk, view);
+		links_done(&walk->links);
+		if (r < 0)
+			(void)err_set(err, r, "cannot compare '%s%s%s': %s", view->guest,
+				      walk->path[0] != '\0' ? "/" : "", walk->path, errno_text(r));
+	}
+	free(walk);
+	if (r == 0 && !since)
+		settle_hidden(&changes);
+	if (r == 0)
+		r = moves_find(&changes);
+	if (r < 0) {
+		changes_done(&changes);
+		return err != NULL && err->code < 0 ? r : err_set(err, r, "%s", errno_text(r));
+	}
+	*ret_changes = changes;
+	return 0;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/own.h"
+#include "box/box.h"
+#include "cli/commit.h"
+#include "cli/diff_text.h"
+#include "cli/start.h"
+#include "sys/sys.h"
+#include "world/identity.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+enum { REPORT };
+
+static const struct option_row options[] = {
+	{"report", 0, "FILE", OPTION_OWN, REPORT, "write how it went as JSON"},
+	POLICY_OPTIONS,
+	{0},
+};
+
+#define LINE_MAX_BYTES (8U * PATH_MAX * 4)
+
+/* The number of changes; they are printed. */
+static int show_changes(const char *box, bool lines, struct cloche_err *err)
+{
+	struct kept kept = {0};
+	struct buf line;
+	int count = 0;
+	int r = kept_open(&kept, box, STORE_LOOK, NULL, err);
+
+	buf_init(&line, LINE_MAX_BYTES);
+	for (size_t i = 0; i < kept.changes.count && r == 0; i++) {
+		const struct change *change = &kept.changes.list[i];
+
+		if (change_is_quiet(change) || (change->moved && !lines))
+			continue;
+		count++;
+		if (lines) {
+			r = diff_text(&kept.changes, change, err);
+			continue;
+		}
+		buf_clear(&line);
+		change_line(&line, &kept.changes, change);
+		(void)printf("  %s\n", buf_string(&line));
+	}
+	(void)fflush(stdout);
+	buf_done(&line);
+	kept_done(&kept);
+	return r < 0 ? r : count;
+}
+
+/* In a child: looking at a layer may change for good who this process is. */
+static int apart(int (*action)(const char *box, void *arg, struct cloche_err *err), const char *box,
+		 void *arg, struct cloche_err *err)
+{
+	int status = 0;
+
+	(void)fflush(NULL);
+	int pid = SYS_RESULT(fork());
+	if (pid == 0) {
+		int r = action(box, arg, err);
+
+		if (r < 0)
+			print_error(err);
+		(void)fflush(NULL);
+		_exit(r < 0 ? 125 : r > 100 ? 100 : r);
+	}
+	if (pid < 0 || sys_wait4(pid, &status, 0, NULL) < 0)
+		return err_set(err, pid < 0 ? pid : -ECHILD, "cannot look at what changed");
+	if (!WIFEXITED(status) || WEXITSTATUS(status) == 125)
+		return -EIO; /* It has said why. */
+	return WEXITSTATUS(status);
+}
+
+static int list_action(const char *box, void *arg, struct cloche_err *err)
+{
+	return show_changes(box, *(bool *)arg, err);
+}
+
+static int commit_action(const char *box, void *arg, struct cloche_err *err)
+{
+	struct pick_options pick = {0};
+
+	return commit_box(box, &pick, *(bool *)arg, false, err);
+}
+
+static int remove_box(const char *name, struct cloche_err *err)
+{
+	struct store store;
+	int r = store_open_here(&store, err);
+
+	if (r < 0)
+		return r;
+	r = box_remove(&store, name, err);
+	store_close(&store);
+	return r;
+}
+
+static bool box_is_there(const char *name)
+{
+	struct store store;
+	struct stored_box box;
+	struct cloche_err err = {0};
+
+	if (store_open_here(&store, &err) < 0)
+		return false;
+	int r = store_box_open(&box, &store, name, STORE_LOOK, &err);
+	if (r == 0)
+		store_box_close(&box);
+	store_close(&store);
+	return r == 0;
+}
+
+static int keep_as(const char *name, const char *new_name, struct cloche_err *err)
+{
+	struct store store;
+	int r = store_open_here(&store, err);
+
+	if (r < 0)
+		return r;
+	r = box_rename(&store, name, new_name, err);
+	store_close(&store);
+	return r;
+}
+
+enum decision {
+	ANSWER_DISCARD,
+	ANSWER_ALL,
+	ANSWER_CHOOSE,
+	ANSWER_KEEP,
+	ANSWER_LINES,
+	ANSWER_AGAIN
+};
+
+/* From the terminal, whatever the program's input was. Nobody there: what was made stays. */
+static enum decision ask(FILE *from, FILE *to, char *ret_name, size_t size)
+{
+	char line[256];
+
+	(void)fprintf(to, "[c]ommit all, c[h]oose, show [l]ines, [k]eep as a box, [d]iscard? ");
+	(void)fflush(to);
+	if (fgets(line, sizeof(line), from) == NULL)
+		return ANSWER_KEEP;
+	switch (line[0]) {
+	case 'c':
+		return ANSWER_ALL;
+	case 'h':
+		return ANSWER_CHOOSE;
+	case 'l':
+		return ANSWER_LINES;
+	case 'd':
+		return ANSWER_DISCARD;
+	case 'k':
+		(void)fprintf(to, "under which name? ");
+		(void)fflush(to);
+		if (fgets(line, sizeof(line), from) == NULL)
+			return ANSWER_KEEP;
+		(void)snprintf(ret_name, size, "%.*s", (int)strcspn(line, "\n"), line);
+		return ANSWER_KEEP;
+	default:
+		return ANSWER_AGAIN;
+	}
+}
+
+/* Does what was answered. 0: asked no more. */
+static int obey(enum decision answer, const char *box, const char *name, struct cloche_err *err)
+{
+	bool yes = true;
+	bool no = false;
+	int r = 0;
+
+	switch (answer) {
+	case ANSWER_ALL:
+	case ANSWER_CHOOSE:
+		r = apart(commit_action, box, answer == ANSWER_CHOOSE ? &yes : &no, err);
+		if (r == 0)
+			return remove_box(box, err);
+		/* What is left of it can be had with other words. */
+		(void)fprintf(stderr, "cloche: the rest is kept as box '%s'\n", box);
+		return r < 0 ? r : 0;
+	case ANSWER_KEEP:
+		if (name[0] != '\0')
+			r = keep_as(box, name, err);
+		if (r < 0) {
+			print_error(err);
+			return 1;
+		}
+		(void)fprintf(stderr, "cloche: kept as box '%s'\n", name[0] != '\0' ? name : box);
+		return 0;
+	case ANSWER_DISCARD:
+		return remove_box(box, err);
+	case ANSWER_LINES:
+		r = apart(list_action, box, &yes, err);
+		return r < 0 ? r : 1;
+	case ANSWER_AGAIN:
+		break;
+	}
+	return 1;
+}
+
+static int settle(const char *box, struct cloche_err *err)
+{
+	bool no = false;
+	FILE *terminal;
+	int r = apart(list_action, box, &no, err);
+
+	if (r <= 0) {
+		if (r == 0)
+			(void)fprintf(stderr, "cloche: nothing was changed\n");
+		return r < 0 ? r : remove_box(box, err);
+	}
+	terminal = fopen("/dev/tty", "r+e");
+	for (r = 1; r > 0;) {
+		char name[STORE_NAME_SIZE] = "";
+		enum decision answer = terminal == NULL
+					       ? ask(stdin, stderr, name, sizeof(name))
+					       : ask(terminal, terminal, name, sizeof(name));
+
+		r = obey(answer, box, name, err);
+	}
+	if (terminal != NULL)
+		(void)fclose(terminal); /* Nothing is left in it. */
+	return r;
+}
+
+static int try(int argc, char **argv)
+{
+	struct parsed parsed;
+	struct cloche_err err = {0};
+	char box[STORE_NAME_SIZE];
+	int status = options_parse(&cmd_try, argc, argv, &parsed);
+
+	if (status != 0)
+		return status;
+	(void)snprintf(box, sizeof(box), "try-%d-%llu", getpid(), (unsigned long long)sys_now_ms());
+	const struct start_options start = {
+		.box_name = box,
+		.report_path = parsed.values[REPORT],
+	};
+	status = start_box(&parsed, &start);
+	/* There is none where it could not be started; a program may also end so. */
+	if (box_is_there(box) && settle(box, &err) < 0) {
+		if (err.code != 0)
+			print_error(&err);
+		status = EXIT_OURS;
+	}
+	parsed_done(&parsed);
+	return status;
+}
+
+const struct command cmd_try = {
+	.name = "try",
+	.arguments = "[--] PROGRAM [ARG...]",
+	.summary = "run a program, see what it changed, and decide",
+	.options = options,
+	.run = try,
+};

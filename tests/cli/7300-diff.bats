@@ -1,0 +1,195 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+#
+# What a box has changed: cloche diff.
+
+load ../helpers
+
+setup() {
+	scratch
+	BOX=test-$$-$RANDOM
+	HERE=$SCRATCH/work
+}
+
+teardown() {
+	"$CLOCHE" box remove "$BOX" >/dev/null 2>&1 || true
+	scratch_done
+}
+
+# Each test's own changes, then what diff says of them below the work folder.
+changed() { # SCRIPT
+	box -b "$BOX" -- sh -ec "$1"
+	succeeds
+	cloche diff "$BOX"
+	succeeds
+}
+
+@test "nothing changed is nothing said" {
+	echo x >a
+	changed 'cat a; ls -la . >/dev/null'
+	prints ""
+}
+
+@test "files, directories, links: added, changed, removed" {
+	mkdir d
+	echo x >d/changed
+	echo x >d/removed
+	ln -s old d/link
+	changed 'echo y >d/changed; rm d/removed; ln -sf new d/link; mkdir n; echo z >n/file; ln n/file n/twin; mkfifo p'
+	prints "M $HERE/d/changed  content, time
+M $HERE/d/link  symlink, content, time
+D $HERE/d/removed
+A $HERE/n/
+A $HERE/n/file
+L $HERE/n/twin  same file as $HERE/n/file
+A $HERE/p  fifo"
+}
+
+@test "what is written and is the same again is no change but of its time" {
+	echo x >a
+	touch -d 2020-01-01 b
+	changed 'echo x >a; touch -r b a b'
+	[[ $output == "M $HERE/a  time" ]] || tell "wanted the time of a alone"
+	changed 'chmod 600 b; chmod 644 b'
+	says_not "/b"
+}
+
+@test "modes, kinds and attributes" {
+	echo x >mode
+	echo x >kind
+	echo x >attribute
+	touch -d 2020-01-01 mode attribute
+	changed 'chmod 600 mode; rm kind; mkdir kind
+		python3 -c "import os; os.setxattr(\"attribute\", \"user.x\", b\"1\")"'
+	prints "M $HERE/attribute  attributes
+M $HERE/kind/  kind file -> directory
+M $HERE/mode  mode 0644 -> 0600"
+}
+
+@test "a directory that was removed and made again holds what it holds" {
+	mkdir -p d/inner
+	echo x >d/old
+	echo x >d/inner/x
+	changed 'rm -r d; mkdir d; touch d/new'
+	prints "D $HERE/d/inner/
+A $HERE/d/new
+D $HERE/d/old"
+}
+
+@test "a file that was moved is told as that, also when it was moved with its directory" {
+	mkdir d
+	head -c 3000 /dev/urandom >d/file
+	changed 'mv d/file moved'
+	prints "R $HERE/moved  from $HERE/d/file"
+}
+
+@test "names are shown escaped, and exact in JSON" {
+	box -b "$BOX" -- python3 -c '
+for name in (b"new\nline", b"esc\x1b[31m", b"\xff\xfe", "\u202eright".encode(), b"back\\slash"):
+    open(name, "x").close()'
+	succeeds
+	cloche diff "$BOX"
+	succeeds
+	says 'new\nline'
+	says 'esc\x1b[31m'
+	says '\xff\xfe'
+	says '\xe2\x80\xaeright'
+	says 'back\\slash'
+	[[ $output != *$'\x1b'* ]] || tell "an escape came through"
+	cloche diff --json "$BOX"
+	python3 -c '
+import json, sys
+names = {json.loads(line)["path"].rsplit("/", 1)[1] for line in sys.stdin}
+wanted = {r"new\nline", r"esc\x1b[31m", r"\xff\xfe", r"\xe2\x80\xaeright", r"back\\slash"}
+sys.exit(names != wanted)' <<<"$output" || tell "not these names"
+}
+
+@test "paths choose, and one that nothing is below says nothing" {
+	mkdir a b
+	changed 'touch a/1 b/2'
+	cloche diff "$BOX" a
+	prints "A $HERE/a/1"
+	cloche diff "$BOX" "$HERE/b/2"
+	prints "A $HERE/b/2"
+	cloche diff "$BOX" /nowhere
+	prints ""
+}
+
+@test "--text shows lines, --stat sizes and a sum" {
+	printf 'one\ntwo\n' >a
+	changed 'printf "one\n2\n" >a; printf "\0" >binary; echo hello >new'
+	cloche diff --text "$BOX"
+	succeeds
+	says "--- a$HERE/a
++++ b$HERE/a
+@@ -1,2 +1,2 @@
+ one
+-two
++2"
+	says "A $HERE/binary"
+	says "--- /dev/null"
+	cloche diff --stat "$BOX"
+	says "$HERE/a  content, time  | 8 B -> 6 B"
+	says "2 added, 1 changed, 0 deleted, 0 renamed; 13 B written"
+}
+
+@test "--since tells what came after a snapshot" {
+	echo x >a
+	echo x >b
+	box -b "$BOX" -- sh -c 'echo 1 >a; echo 1 >new; mkdir d; echo 1 >d/x'
+	cloche box snapshot "$BOX" first
+	succeeds
+	box -b "$BOX" -- sh -c 'echo 22 >new; rm b; rm -r d; mkdir d; touch d/y'
+	cloche diff --since first "$BOX"
+	succeeds
+	prints "D $HERE/b
+D $HERE/d/x
+A $HERE/d/y
+M $HERE/new  content, time"
+	cloche diff "$BOX"
+	prints "M $HERE/a  content, time
+D $HERE/b
+A $HERE/d/
+A $HERE/d/y
+A $HERE/new"
+	cloche diff --since nothing "$BOX"
+	fails_with 125
+	complains "no snapshot 'nothing'"
+}
+
+@test "files that are mostly holes, and very large ones, cost nothing" {
+	box -b "$BOX" -- sh -c 'truncate -s 8T large || truncate -s 15T large; echo end >>large'
+	succeeds
+	run timeout 10 "$CLOCHE" diff --stat "$BOX"
+	succeeds
+	says "TiB written"
+}
+
+@test "a box that runs can be looked at" {
+	"$CLOCHE" run -b "$BOX" -- sh -c 'touch made; echo ready; exec sleep 1000' </dev/null >out 2>&1 3>&- &
+	local launcher=$!
+	eventually 10 grep -q ready out
+	cloche diff "$BOX" made
+	kill -TERM "$launcher"
+	wait "$launcher" || true
+	prints "A $HERE/made"
+}
+
+@test "directories that a guest has closed are looked into" {
+	mkdir d
+	touch d/x
+	changed 'echo y >d/x; mkdir n; touch n/y; chmod 0 n d'
+	says "M $HERE/d/x"
+	says "A $HERE/n/y"
+	chmod 755 d
+}
+
+@test "what there is not, and what is not asked right, is said" {
+	cloche diff no-such-box
+	fails_with 125
+	complains "there is no box 'no-such-box'"
+	cloche diff
+	fails_with 2
+	cloche diff --statt x
+	complains "did you mean '--stat'?"
+}
