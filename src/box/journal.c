@@ -149,36 +149,55 @@ static int write_synced(struct commit *commit, const struct buf *text)
 	return r < 0 ? r : SYS_RESULT(fdatasync(commit->journal_fd));
 }
 
+/* Locked before anybody can see it: another command would take it for one that was left. Where a
+ * file cannot be without a name for that long, it is taken for that, and the commit is refused. */
+static int make_locked(struct commit *commit, bool *ret_named)
+{
+	int fd = SYS_RESULT(openat(commit->commits_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+
+	*ret_named = fd == -EOPNOTSUPP || fd == -EISDIR;
+	if (*ret_named)
+		fd = sys_create(commit->commits_fd, commit->name, O_RDWR | O_EXCL | O_NOFOLLOW,
+				0600);
+	commit->journal_fd = fd;
+	return fd < 0 ? fd : sys_flock(fd, LOCK_EX | LOCK_NB);
+}
+
+static int give_name(const struct commit *commit)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", commit->journal_fd);
+	return SYS_RESULT(
+		linkat(AT_FDCWD, path, commit->commits_fd, commit->name, AT_SYMLINK_FOLLOW));
+}
+
 int journal_make(struct commit *commit, int store_fd, struct cloche_err *err)
 {
 	struct buf text;
 	struct stat st;
+	bool named = false;
 
 	commit->commits_fd = open_commits(store_fd);
 	if (commit->commits_fd < 0)
 		return err_set(err, commit->commits_fd, "cannot keep a journal: %s",
 			       errno_text(commit->commits_fd));
-	commit->journal_fd =
-		sys_create(commit->commits_fd, commit->name, O_RDWR | O_EXCL | O_NOFOLLOW, 0600);
-	int r = commit->journal_fd;
-	if (r == -EEXIST)
-		return err_set(err, -EBUSY, "another commit of box '%s' is at work", commit->name);
-	if (r >= 0)
-		r = sys_flock(commit->journal_fd, LOCK_EX | LOCK_NB);
-	/* Another command may have taken it for one that was left. */
-	if (r == 0 && sys_fstat(commit->journal_fd, &st) == 0 && st.st_nlink == 0)
+	int r = make_locked(commit, &named);
+	if (r == 0 && named && sys_fstat(commit->journal_fd, &st) == 0 && st.st_nlink == 0)
 		r = -EAGAIN;
-	if (r == -EAGAIN)
-		return err_set(err, -EBUSY, "another commit of box '%s' is at work", commit->name);
 	buf_init(&text, JOURNAL_MAX);
 	(void)buf_text(&text, HEADER);
 	for (size_t i = 0; i < commit->count; i++)
 		add_step(&text, &commit->steps[i]);
-	if (r >= 0)
+	if (r == 0)
 		r = write_synced(commit, &text);
+	buf_done(&text);
+	if (r == 0 && !named)
+		r = give_name(commit);
+	if (r == -EEXIST || r == -EAGAIN)
+		return err_set(err, -EBUSY, "another commit of box '%s' is at work", commit->name);
 	if (r == 0)
 		r = SYS_RESULT(fsync(commit->commits_fd));
-	buf_done(&text);
 	return r < 0 ? err_set(err, r, "cannot write the journal: %s", errno_text(r)) : 0;
 }
 
@@ -216,6 +235,8 @@ int journal_remove(struct commit *commit)
 {
 	int r = sys_unlinkat(commit->commits_fd, commit->name, 0);
 
+	if (r == -ENOENT)
+		return 0; /* It never got its name. */
 	return r < 0 ? r : SYS_RESULT(fsync(commit->commits_fd));
 }
 
