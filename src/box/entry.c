@@ -11,6 +11,11 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+/* gcc 12's analyzer does not know that the kernel has filled what attributes were read into. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wanalyzer-use-of-uninitialized-value"
+#endif
+
 #define ID_RANGE_SIZE 65536U
 #define BLOCK	      (256U * 1024)
 

@@ -10,6 +10,12 @@
 #include <signal.h>
 #include <string.h>
 
+/* gcc 12's analyzer takes what has a destructor for not initialised where its block is entered
+ * again. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wanalyzer-use-of-uninitialized-value"
+#endif
+
 #define TEXT_SIZE_MAX (16U << 20)
 #define LABEL_MAX     (16U * PATH_MAX)
 
