@@ -5,6 +5,7 @@
  * fail with EINTR do not begin to when signals rain on them.
  */
 #include "../tap.h"
+#include "pace.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -155,8 +156,8 @@ static void interrupting(void)
 	close(pipes[1]);
 }
 
-/* A timer that rings every 300 us, without SA_RESTART, while calls are made that natively never
- * say EINTR, and that must be carried out once, not twice. */
+/* A timer that rings every 300 us or so, without SA_RESTART, while calls are made that natively
+ * never say EINTR, and that must be carried out once, not twice. */
 static void rain(void)
 {
 	double calls = 0;
@@ -164,8 +165,10 @@ static void rain(void)
 	int wrong = 0;
 	char name[40];
 
+	int period = pace(300);
+
 	handle(SIGALRM, 0);
-	ring_after(300, 300);
+	ring_after(period, period);
 	for (int i = 0; i < 3000; i++) {
 		int pair[2] = {-1, -1};
 		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -5,6 +5,7 @@
  * children of vfork, and while the handlers themselves are set anew.
  */
 #include "../tap.h"
+#include "pace.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -25,8 +26,9 @@
 #define NR_SOCKET 359
 #endif
 
-#define ROUNDS	 1500
-#define STORM_US 200
+#define ROUNDS 1500
+
+static int storm_us;
 
 static char folder[] = "/tmp/storm.XXXXXX";
 static const char *failed; /* the first call that did */
@@ -127,14 +129,14 @@ static void settle(const char *name)
 static void alone(void)
 {
 	set_handler(0);
-	storm(STORM_US);
+	storm(storm_us);
 	call_all(0, ROUNDS);
 	settle("no_call_is_broken_alone");
 }
 
 static void repeated(void)
 {
-	storm(STORM_US / 2);
+	storm(storm_us / 2);
 	for (int i = 0; i < 20000; i++)
 		expect(syscall(SYS_getppid) > 0, "getppid");
 	for (int i = 0; i < 20000; i++)
@@ -152,7 +154,7 @@ static void in_threads(void *(*other)(void *), const char *name)
 {
 	pthread_t threads[5];
 
-	storm(STORM_US);
+	storm(storm_us);
 	for (int i = 0; i < 4; i++)
 		pthread_create(&threads[i], NULL, call_in_thread, (void *)(intptr_t)(i + 1));
 	pthread_create(&threads[4], NULL, other, (void *)(intptr_t)5);
@@ -184,7 +186,7 @@ static void in_child(void (*work)(void), const char *name)
 	}
 	while (waitpid(pid, &status, WNOHANG) == 0) {
 		kill(pid, SIGUSR1);
-		usleep(STORM_US);
+		usleep(storm_us);
 	}
 	check(WIFEXITED(status) && WEXITSTATUS(status) == 0, name);
 }
@@ -232,6 +234,7 @@ int main(void)
 {
 	if (mkdtemp(folder) == NULL || chdir(folder) < 0)
 		return 1;
+	storm_us = pace(200);
 	alone();
 	repeated();
 	in_threads(call_in_thread, "no_call_is_broken_in_threads");
