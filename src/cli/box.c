@@ -3,6 +3,7 @@
  * cloche box: boxes as things that last.
  */
 #include "cli/box.h"
+#include "launch/launch.h"
 
 #include "base/own.h"
 #include "box/archive.h"
@@ -27,7 +28,7 @@ int box_arguments(const struct command *command, int argc, char **argv,
 	if (count < arity->least || count > arity->most) {
 		(void)fprintf(stderr, "cloche: %s: wanted %s; see 'cloche help %s'\n",
 			      command->name, command->arguments, command->name);
-		return 2;
+		return EXIT_OURS;
 	}
 	if (store_open_here(&ret_call->store, &err) < 0) {
 		print_error(&err);

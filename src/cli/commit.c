@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commit.h"
+#include "launch/launch.h"
 
 #include "base/own.h"
 #include "box/commit.h"
@@ -225,7 +226,7 @@ static int commit(int argc, char **argv)
 		parsed_done(&parsed);
 		(void)err_set(&err, -EINVAL, "commit: which box? see 'cloche help commit'");
 		print_error(&err);
-		return 2;
+		return EXIT_OURS;
 	}
 	int r = read_options(&parsed, &pick, &err);
 	if (r == 0)

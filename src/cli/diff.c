@@ -3,6 +3,7 @@
 #include "cli/command.h"
 #include "cli/diff_text.h"
 #include "cli/kept.h"
+#include "launch/launch.h"
 #include "sys/sys.h"
 
 #include <inttypes.h>
@@ -239,7 +240,7 @@ static int diff(int argc, char **argv)
 		parsed_done(&parsed);
 		(void)err_set(&err, -EINVAL, "diff: which box? see 'cloche help diff'");
 		print_error(&err);
-		return 2;
+		return EXIT_OURS;
 	}
 	int r = choice_make(&choice, parsed.rest + 1, &err);
 	if (r == 0)

@@ -84,7 +84,7 @@ static int unknown_part(const struct command *command, const char *name)
 		      command->name, name, hint(near, name, names)[0] != '\0' ? near : ";",
 		      command->name);
 	print_error(&err);
-	return 2;
+	return EXIT_OURS;
 }
 
 int run_part(const struct command *command, int argc, char **argv)
@@ -94,7 +94,7 @@ int run_part(const struct command *command, int argc, char **argv)
 	assert(command->parts != NULL);
 	if (argc < 2) {
 		print_parts(command, stderr);
-		return 2;
+		return EXIT_OURS;
 	}
 	part = find_part(command, argv[1]);
 	if (part == NULL)

@@ -141,7 +141,7 @@ int picks_make(struct picks *ret_picks, const struct changes *changes,
 	picker.picks.count = changes->count;
 	if (picker.lookup == NULL || picker.picks.list == NULL || picker.picks.risks == NULL)
 		r = err_set(err, -ENOMEM, "out of memory");
-	if (r == 0)
+	else
 		r = pick_all(&picker, err);
 	(void)risk_lookup_free(picker.lookup);
 	if (r < 0)

@@ -57,16 +57,16 @@ assert b["snapshots"] == 0 and b["base"] is None and b["runs"] is False and b["m
 
 @test "the command line: parts, their help, what is wrong with it" {
 	cloche box
-	fails_with 2
+	fails_with 125
 	complains "snapshot"
 	cloche box snapshoot x
-	fails_with 2
+	fails_with 125
 	complains "did you mean 'snapshot'?"
 	cloche box clone x
-	fails_with 2
+	fails_with 125
 	complains "wanted BOX NAME"
 	cloche box show --jsno x
-	fails_with 2
+	fails_with 125
 	complains "did you mean '--json'?"
 	cloche help box
 	succeeds

@@ -189,7 +189,7 @@ A $HERE/new"
 	fails_with 125
 	complains "there is no box 'no-such-box'"
 	cloche diff
-	fails_with 2
+	fails_with 125
 	cloche diff --statt x
 	complains "did you mean '--stat'?"
 }

@@ -468,12 +468,16 @@ static void kept(void)
 	boxed_shell(boxed, "cat /var/tmp/lost");
 	check(says(boxed, "No such file"), "any_other_begins_anew");
 	boxed_free(boxed);
-	if (getenv("CLOCHE") != NULL) {
-		char command[128];
+	const char *command = getenv("CLOCHE");
+	pid_t pid = command != NULL ? fork() : -1;
+	int status = -1;
 
-		snprintf(command, sizeof(command), "\"$CLOCHE\" box remove %s", name);
-		check(system(command) == 0, "the_command_removes_it");
+	if (pid == 0) {
+		execl(command, "cloche", "box", "remove", name, (char *)NULL);
+		_exit(1);
 	}
+	if (pid > 0)
+		check(waitpid(pid, &status, 0) == pid && status == 0, "the_command_removes_it");
 }
 
 int main(void)
