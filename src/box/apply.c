@@ -213,22 +213,29 @@ static void restore_time(const struct step *step)
 		(void)futimens(fd, times); /* Of somebody else's it cannot be. */
 }
 
+static int take_back_step(struct commit *commit, const struct step *step)
+{
+	const char *name;
+
+	if (step->kind == STEP_SET)
+		return 0;
+	_own_(closep) int dir_fd = step_open_parent(step, &name);
+	if (is_lost(commit, step, dir_fd))
+		return 0;
+	if (dir_fd < 0)
+		return dir_fd;
+	return step->kind == STEP_PUT ? take_back_put(step, dir_fd, name)
+				      : take_back_remove(step, dir_fd, name);
+}
+
 int commit_take_back(struct commit *commit, struct cloche_err *err)
 {
 	int first = 0;
 
 	for (size_t i = commit->count; i-- > 0 && commit->state != COMMIT_STAGING;) {
 		const struct step *step = &commit->steps[i];
-		const char *name;
+		int r = take_back_step(commit, step);
 
-		if (step->kind == STEP_SET)
-			continue;
-		_own_(closep) int dir_fd = step_open_parent(step, &name);
-		if (is_lost(commit, step, dir_fd))
-			continue;
-		int r = dir_fd < 0		 ? dir_fd
-			: step->kind == STEP_PUT ? take_back_put(step, dir_fd, name)
-						 : take_back_remove(step, dir_fd, name);
 		if (r < 0 && first == 0)
 			first = err_set(err, r, "cannot put back '%s' (it is '%s' beside it): %s",
 					step->path, step->temp, errno_text(r));

@@ -492,7 +492,7 @@ int archive_import(const struct store *store, const char *name, int in_fd, struc
 {
 	/* One that a killed command leaves is removed like any other that is temporary. */
 	const struct box_options options = {.name = name, .temporary = true};
-	struct stored_box box;
+	struct stored_box box = {.store = store, .fd = -1, .lock_fd = -1};
 	struct cloche_err later = {0};
 	int r = box_create(store, &options, err);
 

@@ -7,6 +7,7 @@
 #include "box/trash.h"
 #include "sys/sys.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -484,6 +485,7 @@ static int merge_all(struct stored_box *box, struct cloche_err *err)
 			i++;
 			continue;
 		}
+		assert(child != NULL);
 		memcpy(box->stack.merging, child->id, sizeof(box->stack.merging));
 		r = store_box_write(box, err);
 		close_fd(&lock_fd);

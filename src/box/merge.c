@@ -11,6 +11,7 @@
 #include "box/trash.h"
 #include "sys/sys.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -228,6 +229,7 @@ static int leave(struct merger *m)
 	close_fd(&m->lower_fd);
 	m->upper_fd = TAKE_FD(&upper_fd);
 	m->lower_fd = TAKE_FD(&lower_fd);
+	assert(m->names != NULL);
 	_own_(freep) char *name = m->names[--m->depth];
 	return sys_unlinkat(m->upper_fd, name, AT_REMOVEDIR);
 }
@@ -285,45 +287,52 @@ static int is_lowest(const struct stored_box *box, const struct stack_layer *low
 	return 1;
 }
 
-static int merge_kind(const struct stored_box *box, const struct stack_layer *lower, int upper_fd,
-		      int lower_fd, const char *kind)
+struct merged_layers {
+	const struct stored_box *box;
+	const struct stack_layer *lower;
+	int upper_fd; /* borrowed, both */
+	int lower_fd;
+};
+
+/* What both, or the upper one, have below "u", "p" or "f" under the name. */
+static int merge_named(const struct merged_layers *layers, const char *kind, const char *name)
+{
+	bool rooted = layers->box->store->rooted;
+	int lowest = is_lowest(layers->box, layers->lower, kind, name);
+	struct merger m = {
+		.mark = rooted ? "trusted.overlay." : "user.overlay.",
+		.opaque = rooted ? "trusted.overlay.opaque" : "user.overlay.opaque",
+		.origin = rooted ? "trusted.overlay.origin" : "user.overlay.origin",
+		.layer_fd = layers->lower_fd,
+		.lowest = lowest == 1,
+		.upper_fd = open_dir(layers->upper_fd, kind),
+		.lower_fd = open_dir(layers->lower_fd, kind),
+	};
+	int r = lowest < 0 ? lowest : 0;
+
+	if (r == 0 && strcmp(kind, "p") == 0)
+		r = mark_private(&m, name);
+	if (r == 0)
+		r = strcmp(kind, "f") == 0 ? move_over(&m, name) : merge_tree(&m, name);
+	close_fd(&m.upper_fd);
+	close_fd(&m.lower_fd);
+	return r;
+}
+
+static int merge_kind(const struct merged_layers *layers, const char *kind)
 {
 	struct dirent **entries = NULL;
-	_own_(closep) int from_fd = open_dir(upper_fd, kind);
-	int r = sys_mkdirat(lower_fd, kind, 0755);
+	_own_(closep) int from_fd = open_dir(layers->upper_fd, kind);
+	int r = sys_mkdirat(layers->lower_fd, kind, 0755);
 
 	if (from_fd < 0)
 		return from_fd == -ENOENT ? 0 : from_fd;
-	_own_(closep) int to_fd = r < 0 && r != -EEXIST ? r : open_dir(lower_fd, kind);
+	_own_(closep) int to_fd = r < 0 && r != -EEXIST ? r : open_dir(layers->lower_fd, kind);
 	int count = to_fd < 0 ? to_fd : sys_scan_dir(from_fd, &entries, NULL);
 	r = count < 0 ? count : 0;
 	for (int i = 0; i < count; i++) {
-		const char *name = entries[i]->d_name;
-		struct merger m = {
-			.mark = box->store->rooted ? "trusted.overlay." : "user.overlay.",
-			.opaque = box->store->rooted ? "trusted.overlay.opaque"
-						     : "user.overlay.opaque",
-			.origin = box->store->rooted ? "trusted.overlay.origin"
-						     : "user.overlay.origin",
-			.layer_fd = lower_fd,
-			.upper_fd = -1,
-			.lower_fd = -1,
-		};
-
-		int lowest = r < 0 || name[0] == '.' ? 0 : is_lowest(box, lower, kind, name);
-		m.lowest = lowest == 1;
-		r = lowest < 0 ? lowest : r;
-		if (name[0] != '.' && r == 0) {
-			m.upper_fd = open_dir(upper_fd, kind);
-			m.lower_fd = open_dir(lower_fd, kind);
-			if (strcmp(kind, "p") == 0)
-				r = mark_private(&m, name);
-			if (r == 0)
-				r = strcmp(kind, "f") == 0 ? move_over(&m, name)
-							   : merge_tree(&m, name);
-		}
-		close_fd(&m.upper_fd);
-		close_fd(&m.lower_fd);
+		if (r == 0 && entries[i]->d_name[0] != '.')
+			r = merge_named(layers, kind, entries[i]->d_name);
 		free(entries[i]);
 	}
 	free(entries);
@@ -353,8 +362,9 @@ static int merge_layers(const struct stored_box *box, struct cloche_err *err)
 		r = upper_fd < 0 ? upper_fd : lower_fd;
 	if (r == 0)
 		r = layer_merge_views(upper_fd, lower_fd);
+	const struct merged_layers layers = {box, lower, upper_fd, lower_fd};
 	for (size_t i = 0; i < ARRAY_LENGTH(kinds) && r == 0; i++)
-		r = merge_kind(box, lower, upper_fd, lower_fd, kinds[i]);
+		r = merge_kind(&layers, kinds[i]);
 	if (r == 0)
 		r = sys_remove_tree(lower_fd, GARBAGE);
 	/* All of it is on disk before the stack says so. */

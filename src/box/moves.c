@@ -107,7 +107,7 @@ int moves_find(struct changes *changes)
 		if (change->kind == CHANGE_DELETED && S_ISREG(change->below.mode))
 			gone[count++] = change;
 	}
-	qsort(gone, count, sizeof(*gone), by_size);
+	qsort(gone, count, sizeof(struct change *), by_size);
 	for (size_t i = 0; i < changes->count; i++) {
 		struct change *change = &changes->list[i];
 

@@ -325,7 +325,7 @@ static int stage_put(struct stage *stage, struct step *step)
 	const struct change *change = &stage->changes->list[step->change];
 	const char *name;
 	_own_(freep) char *staged_path = NULL;
-	struct stat st;
+	struct stat st = {0};
 	_own_(closep) int parent_fd = step_open_parent(step, &name);
 
 	if (parent_fd < 0)

@@ -52,6 +52,40 @@ static enum pick judge(const struct picker *picker, size_t index, const char *pa
 	return PICK_TAKEN;
 }
 
+/* A new directory that was not named is made for what is in it. */
+static void take_along(struct picker *picker, size_t i)
+{
+	const struct changes *changes = picker->changes;
+	enum pick *list = picker->picks.list;
+
+	for (size_t j = i + 1; j < changes->count; j++) {
+		if (!is_in(&changes->list[i], &changes->list[j]))
+			break;
+		if (list[j] != PICK_TAKEN)
+			continue;
+		list[i] = judge(picker, i, "") == PICK_OUTSIDE ? PICK_TAKEN : list[i];
+		break;
+	}
+	if (list[i] == PICK_TAKEN &&
+	    (picker->picks.risks[i] & ~picker->options->accepted_risks) != 0)
+		list[i] = PICK_RISKY;
+	if (list[i] == PICK_TAKEN && changes->list[i].conflict != CONFLICT_NONE)
+		list[i] = PICK_CONFLICT;
+}
+
+static void leave_out_below(struct picker *picker, size_t i)
+{
+	const struct changes *changes = picker->changes;
+	enum pick *list = picker->picks.list;
+
+	for (size_t j = i + 1; j < changes->count; j++) {
+		if (!is_in(&changes->list[i], &changes->list[j]))
+			break;
+		if (list[j] == PICK_TAKEN)
+			list[j] = PICK_BELOW;
+	}
+}
+
 /* Directories that are new and stay out, or that would be made for what is in them alone. */
 static void settle_parents(struct picker *picker)
 {
@@ -60,32 +94,13 @@ static void settle_parents(struct picker *picker)
 
 	/* The list has directories first: from its end, each takes its own along ... */
 	for (size_t i = changes->count; i-- > 0;) {
-		if (list[i] != PICK_OUTSIDE || !makes_directory(&changes->list[i]))
-			continue;
-		for (size_t j = i + 1; j < changes->count; j++) {
-			if (!is_in(&changes->list[i], &changes->list[j]))
-				break;
-			if (list[j] != PICK_TAKEN)
-				continue;
-			list[i] = judge(picker, i, "") == PICK_OUTSIDE ? PICK_TAKEN : list[i];
-			break;
-		}
-		if (list[i] == PICK_TAKEN &&
-		    (picker->picks.risks[i] & ~picker->options->accepted_risks) != 0)
-			list[i] = PICK_RISKY;
-		if (list[i] == PICK_TAKEN && changes->list[i].conflict != CONFLICT_NONE)
-			list[i] = PICK_CONFLICT;
+		if (list[i] == PICK_OUTSIDE && makes_directory(&changes->list[i]))
+			take_along(picker, i);
 	}
 	/* ... and from its beginning, keeps them out. */
 	for (size_t i = 0; i < changes->count; i++) {
-		if (list[i] == PICK_TAKEN || !makes_directory(&changes->list[i]))
-			continue;
-		for (size_t j = i + 1; j < changes->count; j++) {
-			if (!is_in(&changes->list[i], &changes->list[j]))
-				break;
-			if (list[j] == PICK_TAKEN)
-				list[j] = PICK_BELOW;
-		}
+		if (list[i] != PICK_TAKEN && makes_directory(&changes->list[i]))
+			leave_out_below(picker, i);
 	}
 }
 

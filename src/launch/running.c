@@ -22,6 +22,17 @@ struct processes {
 	size_t size;
 };
 
+/* Fields of /proc/PID/stat behind name and state (proc(5)). */
+enum {
+	STAT_PARENT,
+	STAT_USER = 10,
+	STAT_SYSTEM,
+	STAT_THREADS = 16,
+	STAT_START = 18,
+	STAT_RSS = 20,
+	STAT_FIELDS,
+};
+
 /* /proc/PID/stat. The name in it may have any bytes, parentheses too: its end is the last one. */
 static bool read_process(pid_t pid, struct running_process *process)
 {
@@ -34,26 +45,27 @@ static bool read_process(pid_t pid, struct running_process *process)
 	char *end = n < 0 ? NULL : strrchr(text, ')');
 	if (open == NULL || end == NULL || end < open)
 		return false;
-	unsigned long user;
-	unsigned long kernel;
-	long threads;
-	unsigned long long start;
-	long rss;
-	int parent;
 	*process = (struct running_process){.pid = pid};
 	*end = '\0';
 	(void)snprintf(process->comm, sizeof(process->comm), "%s", open + 1);
-	if (sscanf(end + 1,
-		   " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %ld %*d "
-		   "%llu "
-		   "%*u %ld",
-		   &process->state, &parent, &user, &kernel, &threads, &start, &rss) != 7)
+	if (end[1] != ' ' || end[2] == '\0')
 		return false;
-	process->parent = parent;
-	process->start = start;
-	process->threads = (uint64_t)(threads > 0 ? threads : 0);
-	process->cpu_ticks = user + kernel;
-	process->rss_pages = (uint64_t)(rss > 0 ? rss : 0);
+	process->state = end[2];
+	int64_t fields[STAT_FIELDS] = {0};
+	char *p = end + 3;
+	for (size_t i = STAT_PARENT; i < STAT_FIELDS; i++) {
+		char *begin = p;
+
+		fields[i] = strtoll(begin, &p, 10);
+		if (p == begin)
+			return false;
+		fields[i] = fields[i] > 0 ? fields[i] : 0;
+	}
+	process->parent = (pid_t)fields[STAT_PARENT];
+	process->start = (uint64_t)fields[STAT_START];
+	process->threads = (uint64_t)fields[STAT_THREADS];
+	process->cpu_ticks = (uint64_t)(fields[STAT_USER] + fields[STAT_SYSTEM]);
+	process->rss_pages = (uint64_t)fields[STAT_RSS];
 	return true;
 }
 
@@ -333,7 +345,7 @@ void running_done(struct running *running)
 
 const struct running_box *running_named(const struct running *running, const char *name)
 {
-	char *end;
+	char *end = NULL;
 	long pid = strtol(name, &end, 10);
 
 	for (size_t i = 0; i < running->count; i++) {
@@ -391,7 +403,7 @@ int running_pause(const struct store *store, const char *name, struct cloche_err
 
 	/* Who was not stopped yet may have made others, or let go on who was. */
 	for (int round = 0; round < PAUSE_ROUNDS; round++) {
-		struct running running;
+		struct running running = {0};
 		int r = running_find(&running, store, err);
 
 		if (r < 0)
