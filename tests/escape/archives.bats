@@ -10,12 +10,13 @@ setup() {
 	BOX=test-$$-$RANDOM
 	mkdir "$SCRATCH/secret"
 	echo secret >"$SCRATCH/secret/s"
-	echo host >f
-	box -b "$BOX" --copy "$PWD/f" -- sh -c 'echo one >f; echo one >g'
+	mkdir "$SCRATCH/read"
+	echo host >"$SCRATCH/read/f"
+	enter "$BOX" sh -c 'echo one >../read/f; echo one >g'
 	succeeds
 	cloche box snapshot "$BOX" s1
 	succeeds
-	box -b "$BOX" --copy "$PWD/f" -- sh -c 'echo two >f; echo two >g'
+	enter "$BOX" sh -c 'echo two >../read/f; echo two >g'
 	succeeds
 	"$CLOCHE" box export "$BOX" "$SCRATCH/good.tar"
 	mkdir "$SCRATCH/archive"
@@ -24,6 +25,12 @@ setup() {
 	BELOW=$(sed -n "s/^layer $TOP \([0-9a-f]*\) .*/\1/p" "$SCRATCH/archive/stack")
 	DIR=$(basename "$(printf '%s\n' "$SCRATCH/archive/layers/$TOP"/u/*work)")
 	FILE=$(basename "$(printf '%s\n' "$SCRATCH/archive/layers/$TOP"/f/*f)")
+	[ "$FILE" != '*f' ]
+}
+
+# The file is copied by itself into a folder that is only read.
+enter() { # BOX PROGRAM...
+	box -b "$1" --read "$SCRATCH/read" --copy "$SCRATCH/read/f" -- "${@:2}"
 }
 
 teardown() {
@@ -50,7 +57,7 @@ refused() {
 	pack
 	cloche box import "$SCRATCH/bad.tar" "$BOX-bad"
 	succeeds
-	box -b "$BOX-bad" --copy "$PWD/f" -- cat f g
+	enter "$BOX-bad" cat ../read/f g
 	prints $'two\ntwo'
 }
 
