@@ -10,6 +10,7 @@
 #include "sys/sys.h"
 #include "world/identity.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -337,6 +338,30 @@ static int read_side(int stage_fd, const char *path, char **ret_text)
 	return 0;
 }
 
+/* Each tree of a layer is a directory and each copied file a file: a symlink would make the box
+ * see, and write to, what it leads to. */
+static int check_kind(int kind_fd, const char *kind)
+{
+	struct dirent **entries = NULL;
+	mode_t wanted = strcmp(kind, "f") == 0 ? S_IFREG : S_IFDIR;
+	int count = sys_scan_dir(kind_fd, &entries, NULL);
+	int r = count < 0 ? count : 0;
+
+	for (int i = 0; i < count; i++) {
+		const char *name = entries[i]->d_name;
+		bool itself = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+		struct stat st = {.st_mode = wanted};
+
+		if (r == 0 && !itself)
+			r = sys_fstatat(kind_fd, name, &st, AT_SYMLINK_NOFOLLOW);
+		if (r == 0 && (st.st_mode & S_IFMT) != wanted)
+			r = -EINVAL;
+		free(entries[i]);
+	}
+	free(entries);
+	return r;
+}
+
 /* One layer of the archive becomes a directory "layers.new/ID" in the box's directory. */
 static int take_layer(const struct import *import, const char *old_id, const char *new_id)
 {
@@ -366,7 +391,9 @@ static int take_layer(const struct import *import, const char *old_id, const cha
 				    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 		if (kind_fd == -ENOENT)
 			continue;
-		r = kind_fd < 0 ? kind_fd : sys_renameat(job->stage_fd, path, fd, kinds[k], 0);
+		r = kind_fd < 0 ? kind_fd : check_kind(kind_fd, kinds[k]);
+		if (r == 0)
+			r = sys_renameat(job->stage_fd, path, fd, kinds[k], 0);
 		if (r == 0 && job->box->store->rooted)
 			r = SYS_RESULT(fchown(kind_fd, 0, 0));
 		if (r == 0)

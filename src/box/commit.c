@@ -341,6 +341,7 @@ void commit_recover_quietly(const char *home, bool rooted)
 	_own_(closep) int fd = path == NULL ? -1 : sys_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY);
 	struct cloche_err err = {0};
 
-	if (fd >= 0)
+	/* What others can write there is no journal of ours. */
+	if (fd >= 0 && store_is_ours(fd))
 		(void)commit_recover(fd, NULL, &err); /* Who asks for the box is told. */
 }

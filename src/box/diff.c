@@ -20,6 +20,8 @@
 
 /* Each level holds descriptors; guests make trees of any depth. */
 #define DEPTH_MAX 200
+/* For everything else that is open. */
+#define FDS_KEPT  256U
 #define ID_NOBODY 65534U
 
 const char *const what_names[WHAT_COUNT] = {
@@ -32,6 +34,7 @@ struct walk {
 	struct links links;
 	char path[PATH_MAX];
 	bool since;
+	int depth_max; /* as many levels as there are descriptors for */
 };
 
 static struct change *push(struct walk *walk)
@@ -310,7 +313,7 @@ static int walk_into(struct walk *walk, const struct tree *box_tree, const struc
 	r = changed(walk, box_tree, &box, &below);
 	if (r < 0 || !S_ISDIR(box.facts.mode))
 		return r;
-	if (depth >= DEPTH_MAX)
+	if (depth >= walk->depth_max)
 		return mark_too_deep(walk, &box);
 	r = tree_enter(box_tree, name, &box, &inner);
 	inner.born = box.born;
@@ -510,6 +513,20 @@ static void settle_hidden(struct changes *changes)
 	}
 }
 
+/* Many layers make few levels; a guest may have made both, and the rest of the box is to be seen
+ * all the same. */
+static int depth_for(const struct layer_stack *stack, const struct layer_view *view)
+{
+	uint64_t limit = sys_getrlimit_hard(RLIMIT_NOFILE);
+	uint64_t used = FDS_KEPT;
+
+	(void)sys_setrlimit(RLIMIT_NOFILE, limit, limit); /* Then there are some already. */
+	for (size_t i = 0; i < stack->view_count; i++)
+		used += stack->views[i].fd_count;
+	uint64_t levels = limit > used ? (limit - used) / (view->fd_count + 2) : 0;
+	return levels < DEPTH_MAX ? (int)levels : DEPTH_MAX;
+}
+
 int diff_make(struct changes *ret_changes, const struct layer_stack *stack, bool since,
 	      struct cloche_err *err)
 {
@@ -520,7 +537,10 @@ int diff_make(struct changes *ret_changes, const struct layer_stack *stack, bool
 	for (size_t i = 0; i < stack->view_count && r == 0; i++) {
 		const struct layer_view *view = &stack->views[i];
 
-		*walk = (struct walk){.changes = &changes, .view = i, .since = since};
+		*walk = (struct walk){.changes = &changes,
+				      .view = i,
+				      .since = since,
+				      .depth_max = depth_for(stack, view)};
 		/* Without anything below there is nothing to compare with. */
 		if (view->new_count == 0 || (view->kind == LAYER_PRIVATE && !since))
 			continue;

@@ -57,6 +57,13 @@ int store_open_private(int dir_fd, const char *path, struct cloche_err *err)
 	return TAKE_FD(&fd);
 }
 
+bool store_is_ours(int fd)
+{
+	struct stat st;
+
+	return sys_fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 022) == 0;
+}
+
 /* The outermost may be one that others can list, from before there were layers in it. */
 static int open_outermost(const char *path, struct cloche_err *err)
 {
@@ -64,8 +71,14 @@ static int open_outermost(const char *path, struct cloche_err *err)
 	int r = sys_mkdir_all(AT_FDCWD, path, 0700);
 
 	(void)umask(saved);
-	int fd = r < 0 ? r : sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
-	return fd < 0 ? err_set(err, fd, "'%s': %s", path, errno_text(fd)) : fd;
+	_own_(closep) int fd = r < 0 ? r : sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return err_set(err, fd, "'%s': %s", path, errno_text(fd));
+	if (!store_is_ours(fd))
+		return err_set(err, -EPERM,
+			       "'%s' can be changed by others: make it yours alone (chmod 700)",
+			       path);
+	return TAKE_FD(&fd);
 }
 
 int store_open(struct store *ret_store, const char *home, bool rooted, struct cloche_err *err)

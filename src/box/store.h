@@ -106,6 +106,9 @@ void store_sweep(const char *home, bool rooted);
 /* Bytes that the tree takes on disk. ret_complete: false where a directory could not be read. */
 uint64_t store_usage(int dir_fd, bool *ret_complete);
 
+/* Is the directory the caller's, and nobody else may write to it? */
+bool store_is_ours(int fd);
+
 /* Between the files of this room: the directory, made 0700 when it is missing, the caller's own. */
 int store_open_private(int dir_fd, const char *path, struct cloche_err *err);
 int store_path(const char *home, bool rooted, const char *rest, char *ret_path, size_t size);

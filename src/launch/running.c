@@ -3,6 +3,7 @@
 
 #include "base/own.h"
 #include "sys/sys.h"
+#include "world/identity.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -141,6 +142,14 @@ static bool read_status(pid_t pid, const char *key, char *value, size_t size)
 	return false;
 }
 
+/* The caller's own, or what host root's boxes are outside. Whoever makes a namespace and calls
+ * itself a monitor may have become a child of a process of the caller, e.g. of the machine's init.
+ */
+static bool is_user_of_ours(uid_t uid)
+{
+	return uid == getuid() || (getuid() == 0 && identity_is_box_uid(uid));
+}
+
 static bool is_monitor(const struct processes *all, const struct running_process *process)
 {
 	const struct running_process *launcher = find_process(all, process->parent);
@@ -151,6 +160,9 @@ static bool is_monitor(const struct processes *all, const struct running_process
 		return false;
 	if (!read_status(process->pid, "NSpid:", value, sizeof(value)) ||
 	    (last = strrchr(value, '\t')) == NULL || strcmp(last + 1, "1") != 0)
+		return false;
+	if (!read_status(process->pid, "Uid:", value, sizeof(value)) ||
+	    !is_user_of_ours((uid_t)strtoul(value, NULL, 10)))
 		return false;
 	/* A guest may call itself so and make a namespace; its parent is in another one than we. */
 	if (!read_status(launcher->pid, "NSpid:", value, sizeof(value)) ||

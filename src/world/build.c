@@ -277,7 +277,8 @@ static int attach_stored(const struct builder *b, const struct piece *piece, con
 	struct mount_attr attributes = {
 		.attr_set = MOUNT_FLAGS | (read_only ? MOUNT_ATTR_RDONLY : 0),
 	};
-	_own_(closep) int fd = sys_open_tree(b->storage_fd, path, OPEN_TREE_CLONE);
+	_own_(closep) int fd =
+		sys_open_tree(b->storage_fd, path, OPEN_TREE_CLONE | AT_SYMLINK_NOFOLLOW);
 	int r = fd < 0 ? fd : sys_mount_setattr(fd, 0, &attributes);
 
 	return r < 0 ? builder_fail(b, r, "show", piece->guest) : attach(b, fd, piece->guest);
@@ -367,6 +368,8 @@ static int file_copy(const struct builder *b, const struct piece *piece)
 			r = sys_renameat(b->storage_fd, "new", b->storage_fd, path, 0);
 		if (r < 0)
 			return builder_fail(b, r, "copy", piece->host);
+	} else if (!S_ISREG(st.st_mode)) {
+		return builder_fail(b, -EINVAL, "show the copy of", piece->host);
 	}
 	return attach_stored(b, piece, path, false);
 }

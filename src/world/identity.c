@@ -144,6 +144,11 @@ int identity_resolve(struct identity *identity, const char *user, struct cloche_
 	return r;
 }
 
+bool identity_is_box_uid(uid_t uid)
+{
+	return uid >= RANGE_FIRST && uid < KEPT_RANGE_FIRST + KEPT_RANGE_COUNT * ID_RANGE;
+}
+
 int identity_take_range(struct identity *identity, struct cloche_err *err)
 {
 	int r = sys_mkdir_all(AT_FDCWD, RUN_DIR, 0700);

@@ -37,6 +37,9 @@ struct identity {
 /* `user` NULL: the caller's own name and uid. Does not choose the range. */
 int identity_resolve(struct identity *identity, const char *user, struct cloche_err *err);
 
+/* Can it be the outside uid of somebody in a box of host root's? */
+bool identity_is_box_uid(uid_t uid);
+
 /* Takes a free range of ids for a box that is thrown away; held until range_fd is closed. */
 int identity_take_range(struct identity *identity, struct cloche_err *err);
 

@@ -82,6 +82,9 @@ int builder_stage_layers(const struct builder *b, const char *kind, const char *
 			continue;
 		if (r < 0)
 			return r;
+		/* An archive may have brought a symlink, which would lead to the host's. */
+		if (!S_ISDIR(st.st_mode))
+			return -ENOTDIR;
 		/* Links with short names: all paths together must fit into a page. */
 		(void)snprintf(link, sizeof(link), "y/%zx.%zx", index, i);
 		(void)snprintf(target, sizeof(target), STAGING "/k/%s", path);

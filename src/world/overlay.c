@@ -50,7 +50,7 @@ int builder_make_upper(const struct builder *b, const struct piece *piece, const
 		return r;
 	(void)snprintf(path, sizeof(path), "%s/%s", kind, name);
 	if (sys_fstatat(b->storage_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
+		return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 	/* It has its name only when it is finished. */
 	r = sys_remove_tree(b->storage_fd, "new");
 	if (r == 0)

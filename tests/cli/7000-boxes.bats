@@ -110,3 +110,16 @@ teardown() {
 	box -b "$BOX" -- test -e /moved
 	fails_with 1
 }
+
+@test "a store that others can write to is not used: they could leave a journal there" {
+	need_user
+	box -b "$BOX" -- true
+	succeeds
+	chmod 770 "$SCRATCH/data/cloche"
+	cloche box list
+	fails_with 125
+	complains "can be changed by others"
+	chmod 700 "$SCRATCH/data/cloche"
+	cloche box list
+	succeeds
+}

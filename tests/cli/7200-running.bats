@@ -126,3 +126,21 @@ assert all[5]["started"], all[5]' <<<"$output"
 	succeeds
 	wait "$LAUNCHER" || true
 }
+
+@test "somebody else's process that calls itself a monitor is none" {
+	need_root
+	local outer inner
+	cp "$(command -v sleep)" cloche-monitor
+	chmod 755 cloche-monitor
+	setpriv --reuid cloche-test --regid cloche-test --init-groups \
+		unshare --user --pid --fork "$PWD/cloche-monitor" 1000 </dev/null >/dev/null 2>&1 3>&- &
+	outer=$!
+	eventually 5 pgrep --parent "$outer" --exact cloche-monitor
+	inner=$(pgrep --parent "$outer")
+	kill -KILL "$outer"
+	wait "$outer" || true
+	cloche ps --json
+	kill -KILL "$inner"
+	succeeds
+	says_not "$PWD/cloche-monitor"
+}

@@ -193,3 +193,20 @@ A $HERE/new"
 	cloche diff --statt x
 	complains "did you mean '--stat'?"
 }
+
+@test "many layers of deep folders take no more descriptors than there are" {
+	local deep='i=0; while [ $i -lt 150 ]; do mkdir -p d; cd d; : >"f$0"; i=$((i + 1)); done'
+	local layer
+	for layer in 1 2 3 4 5 6; do
+		box -b "$BOX" -- sh -ec "$deep" "$layer"
+		succeeds
+		cloche box snapshot "$BOX" "s$layer"
+		succeeds
+	done
+	box -b "$BOX" -- sh -ec ": >seen; $deep" last
+	succeeds
+	run --separate-stderr bash -c 'ulimit -n 1024; exec "$@"' - "$CLOCHE" diff "$BOX" </dev/null
+	succeeds
+	says "too deep: not looked into"
+	says "A $HERE/seen"
+}
