@@ -196,9 +196,10 @@ static int drop_staged(const struct commit *commit, const struct step *step)
 
 	if (r < 0 || temp.ino == 0)
 		return r == -ENOENT || r == -ESTALE ? 0 : r;
-	/* Before "go" nothing else has ever had that name. */
+	/* Before "go" nothing else has ever had that name. Where nothing of the host's was replaced
+	 * it is somebody else's, who must not hold up the journal for good. */
 	if (commit->state != COMMIT_STAGING && step->staged_ino != 0 && !is_staged(step, &temp))
-		return -EEXIST;
+		return step->had_old ? -EEXIST : 0;
 	return sys_remove_tree(dir_fd, step->temp);
 }
 

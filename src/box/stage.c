@@ -97,24 +97,31 @@ static int dress(int fd, const struct facts *facts, const struct attributes *att
 	return r < 0 ? r : SYS_RESULT(futimens(fd, times));
 }
 
-/* The same for what is not opened; it was made just now in a directory of ours or under a name that
- * nobody knew, and no link is followed. */
+/* The same for what is not opened. It was made just now; in a directory that others may write to,
+ * something of theirs may be in its place, which must not become what the box has. */
 static int dress_name(int dir_fd, const char *name, const struct facts *facts)
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, facts->mtime};
+	char path[64];
 	struct stat st;
-	int r = sys_fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW);
+	_own_(closep) int fd = sys_openat(dir_fd, name, O_PATH | O_NOFOLLOW);
+	int r = fd < 0 ? fd : sys_fstat(fd, &st);
 
+	if (r == 0 && (((st.st_mode ^ facts->mode) & S_IFMT) != 0 || st.st_uid != geteuid() ||
+		       st.st_nlink != 1))
+		r = -ESTALE;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (r == 0 && (st.st_uid != facts->uid || st.st_gid != facts->gid))
-		r = sys_fchownat(dir_fd, name, facts->uid, facts->gid);
-	if (r == 0 && !S_ISLNK(facts->mode)) {
-		char path[64];
-		_own_(closep) int fd = sys_openat(dir_fd, name, O_PATH | O_NOFOLLOW);
-
-		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		r = fd < 0 ? fd : SYS_RESULT(chmod(path, facts->mode & 07777));
-	}
-	return r < 0 ? r : SYS_RESULT(utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW));
+		r = SYS_RESULT(fchownat(fd, "", facts->uid, facts->gid, AT_EMPTY_PATH));
+	if (r == 0 && !S_ISLNK(facts->mode))
+		r = SYS_RESULT(chmod(path, facts->mode & 07777));
+	/* A descriptor of no open file has its time set by its link in /proc, a symlink's only by
+	 * name. */
+	if (r == 0)
+		r = S_ISLNK(facts->mode)
+			    ? SYS_RESULT(utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW))
+			    : SYS_RESULT(utimensat(AT_FDCWD, path, times, 0));
+	return r;
 }
 
 static int read_attributes(const struct stage *stage, struct place from,
