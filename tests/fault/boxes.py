@@ -4,6 +4,7 @@
 makes: killed there, and failed there with ENOSPC and EIO. STORE is filled anew from GOOD each time.
 Afterwards the box shows what it was before or what it was to be, and nothing is left over."""
 
+import datetime
 import collections
 import glob
 import os
@@ -14,7 +15,9 @@ import sys
 
 CLOCHE = os.environ["CLOCHE"]
 STORE, GOOD, OPERATION = sys.argv[1:4]
-STEP = int(os.environ.get("CLOCHE_FAULT_STEP", "1"))
+# One call in so many is tried, others each day; CLOCHE_FAULT_STEP=1 tries them all.
+STEP = int(os.environ.get("CLOCHE_FAULT_STEP", "50"))
+TODAY = datetime.date.today().toordinal() % STEP
 
 OPERATIONS = {
     "snapshot": ["box", "snapshot", "box", "new"],
@@ -131,9 +134,12 @@ def main():
     after = state()
     copy(GOOD, STORE)
     most = calls()
-    bad = tried = 0
+    bad = tried = seen = 0
     for call, number in sorted(most.items()):
-        for nth in range(1, number + 1, STEP):
+        for nth in range(1, number + 1):
+            seen += 1
+            if seen % STEP != TODAY:
+                continue
             for what in ("signal=KILL", "error=ENOSPC", "error=EIO"):
                 copy(GOOD, STORE)
                 done = subprocess.run(
