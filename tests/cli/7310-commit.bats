@@ -397,7 +397,8 @@ for name in (b"new\nline", b"esc\x1b[31m", b"\xff\xfe", b"-n", b" ", b"a" * 255,
 @test "what somebody else put under a name of ours does not hold up the journal" {
 	local directory
 	directory=$(stat --format '%d %i %Y 0' .)
-	mkdir -p -m 700 "$STORE/commits"
+	mkdir -p "$STORE/commits"
+	chmod 700 "$STORE/commits"
 	echo theirs >.cloche-0000000000000001-0
 	printf '%s\n' "cloche-commit 1" "put .cloche-0000000000000001-0 $directory $HERE/f -" \
 		"staged 0 ${directory%% *} 1" "state 1" >"$STORE/commits/$BOX"
