@@ -417,6 +417,14 @@ static bool needs_own_layer(const struct maker *m, const struct view *view,
 	return false;
 }
 
+/* A directory that is named as `read` is the host's own, also where the tree around it needs an
+ * overlay for what it hides: so its names are found at the host's speed, and what SECURITY.md says
+ * of its sockets holds wherever it lies. */
+static bool is_own_directory(const struct view *view)
+{
+	return view->class == PATH_READ && view->is_dir;
+}
+
 static int add_view(struct maker *m, size_t index)
 {
 	const struct view *view = &m->views.list[index];
@@ -432,7 +440,8 @@ static int add_view(struct maker *m, size_t index)
 		return add_private(m, view);
 	if (around != NULL && around->class == view->class) {
 		join(expected, around->host, below(view->guest, around->guest));
-		if (strcmp(expected, view->host) == 0 && !needs_own_layer(m, view, around))
+		if (strcmp(expected, view->host) == 0 && !is_own_directory(view) &&
+		    !needs_own_layer(m, view, around))
 			return 0; /* It is shown already. */
 	}
 	if (!view->is_dir && view->class != PATH_WRITE)

@@ -69,6 +69,21 @@ load ../helpers
 	[ "$(cat "$SCRATCH/data/shown/file")" = text ]
 }
 
+@test "--read shows the host's own directory, also within a view that hides something" {
+	local shown=$SCRATCH/data/shown
+	mkdir "$shown"
+	echo secret >"$SCRATCH/data/other"
+	box --read / --read "$shown" --hide "$SCRATCH/data/other" -- sh -c '
+		stat -f -c %T "$1"; ls "${1%/*}"' sh "$shown"
+	succeeds
+	prints "$(stat -f -c %T "$shown")"$'\nshown'
+	# What is hidden in it needs a mask above it.
+	echo secret >"$shown/secret"
+	box --read / --read "$shown" --hide "$shown/secret" -- ls "$shown"
+	succeeds
+	prints ""
+}
+
 @test "--write writes to the host's own" {
 	mkdir out
 	box --write out -- sh -c 'echo result >out/file; mkdir out/folder; echo no >beside'
