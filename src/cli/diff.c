@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/own.h"
 #include "cli/command.h"
+#include "cli/diff_registry.h"
 #include "cli/diff_text.h"
 #include "cli/kept.h"
 #include "launch/launch.h"
@@ -11,12 +12,13 @@
 #include <limits.h>
 #include <string.h>
 
-enum { STAT, TEXT, JSON, SINCE };
+enum { STAT, TEXT, JSON, SINCE, REG };
 
 static const struct option_row options[] = {
 	{"stat", 0, NULL, OPTION_OWN, STAT, "how much, and a sum"},
 	{"text", 0, NULL, OPTION_OWN, TEXT, "the lines that changed in text files"},
 	{"json", 0, NULL, OPTION_OWN, JSON, "an object a line"},
+	{"reg", 0, NULL, OPTION_OWN, REG, "what changed in a Windows registry, as a .reg file"},
 	{"since", 0, "SNAPSHOT", OPTION_OWN, SINCE, "what has changed after this snapshot"},
 	{0},
 };
@@ -177,6 +179,20 @@ static void print_json(const struct changes *changes, const struct change *chang
 	(void)json_object_put(object);
 }
 
+static int print_registry_json(const struct changes *changes, const struct change *change,
+			       struct cloche_err *err)
+{
+	char path[2 * PATH_MAX];
+	struct buf text;
+	int n = change_path(changes, change, path, sizeof(path));
+
+	buf_init(&text, LINE_MAX_BYTES);
+	(void)buf_escaped(&text, path, n < 0 ? 0 : (size_t)n);
+	int r = diff_registry_json(changes, change, buf_string(&text), err);
+	buf_done(&text);
+	return r;
+}
+
 static bool is_meant(const struct parsed *parsed, const struct changes *changes,
 		     const struct change *change, const struct choice *choice)
 {
@@ -206,9 +222,10 @@ static int show(const struct parsed *parsed, const struct changes *changes,
 		count(&sum, change);
 		if (parsed->values[JSON] != NULL) {
 			print_json(changes, change);
+			r = print_registry_json(changes, change, err);
 			continue;
 		}
-		if (parsed->values[TEXT] != NULL) {
+		if (parsed->values[TEXT] != NULL && diff_registry_part(change) == NULL) {
 			r = diff_text(changes, change, err);
 			continue;
 		}
@@ -217,12 +234,32 @@ static int show(const struct parsed *parsed, const struct changes *changes,
 		if (parsed->values[STAT] != NULL)
 			add_stat(&line, change);
 		print(&line);
+		if (parsed->values[STAT] == NULL)
+			r = diff_registry_lines(changes, change, err);
 	}
 	buf_done(&line);
 	if (parsed->values[STAT] != NULL)
 		print_sum(&sum);
 	if (r == 0 && fflush(stdout) != 0)
 		r = err_set(err, -EIO, "cannot write to standard output");
+	return r;
+}
+
+static int show_reg_file(const struct changes *changes, const struct choice *choice,
+			 const struct parsed *parsed, struct cloche_err *err)
+{
+	struct reg_file file;
+	struct buf out;
+
+	buf_init(&out, REG_FILE_MAX);
+	int r = reg_file_begin(&file, &out);
+	for (size_t i = 0; i < changes->count && r == 0; i++) {
+		if (is_meant(parsed, changes, &changes->list[i], choice))
+			r = diff_registry_file(changes, &changes->list[i], &file, err);
+	}
+	if (r == 0)
+		r = reg_file_print(&out, err);
+	buf_done(&out);
 	return r;
 }
 
@@ -246,7 +283,9 @@ static int diff(int argc, char **argv)
 	if (r == 0)
 		r = kept_open(&kept, parsed.rest[0], STORE_LOOK, parsed.values[SINCE], &err);
 	if (r == 0)
-		r = show(&parsed, &kept.changes, &choice, &err);
+		r = parsed.values[REG] != NULL
+			    ? show_reg_file(&kept.changes, &choice, &parsed, &err)
+			    : show(&parsed, &kept.changes, &choice, &err);
 	if (r < 0)
 		print_error(&err);
 	kept_done(&kept);

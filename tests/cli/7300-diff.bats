@@ -210,3 +210,57 @@ A $HERE/new"
 	says "too deep: not looked into"
 	says "A $HERE/seen"
 }
+
+hive() { # KEYS: as Wine writes a registry's file
+	printf 'WINE REGISTRY Version 2\n;; All keys relative to \\\\User\\\\S-1-5-21-0-0-0-1000\n\n%s\n' "$1"
+}
+
+@test "a Windows registry: keys and values, not the lines of its file" {
+	hive '[Software\\App] 1
+#time=1
+"old"="x"
+"same"=dword:00000001' >user.reg
+	hive '[Software\\App] 2
+#time=2
+"same"=dword:00000001
+
+[Software\\Microsoft\\Windows\\CurrentVersion\\Run] 2
+"App"="C:\\app.exe"' >new
+	changed 'cat new >user.reg'
+	prints "M $HERE/user.reg  content, time
+    D HKCU\\Software\\App : old = REG_SZ \"x\"
+    A HKCU\\Software\\Microsoft
+    A HKCU\\Software\\Microsoft\\Windows
+    A HKCU\\Software\\Microsoft\\Windows\\CurrentVersion
+    A HKCU\\Software\\Microsoft\\Windows\\CurrentVersion\\Run
+    A HKCU\\Software\\Microsoft\\Windows\\CurrentVersion\\Run : App = REG_SZ \"C:\\\\app.exe\""
+	cloche diff --json "$BOX"
+	says '"key":"HKCU\\Software\\App","change":"deleted","value":"old","before":{"type":"REG_SZ","text":"x"}}'
+	"$CLOCHE" diff --reg "$BOX" >file.reg
+	iconv -f UTF-16 -t UTF-8 file.reg | tr -d '\r' >text
+	diff text - <<-'END'
+	Windows Registry Editor Version 5.00
+
+	[HKEY_CURRENT_USER\Software\App]
+	"old"=-
+
+	[HKEY_CURRENT_USER\Software\Microsoft]
+
+	[HKEY_CURRENT_USER\Software\Microsoft\Windows]
+
+	[HKEY_CURRENT_USER\Software\Microsoft\Windows\CurrentVersion]
+
+	[HKEY_CURRENT_USER\Software\Microsoft\Windows\CurrentVersion\Run]
+	"App"="C:\\app.exe"
+	END
+}
+
+@test "a file that is only named as a registry's is a file" {
+	echo x >user.reg
+	changed 'echo y >user.reg; mkfifo system.reg; ln -s / userdef.reg'
+	prints "A $HERE/system.reg  fifo
+M $HERE/user.reg  content, time
+A $HERE/userdef.reg  symlink"
+	cloche diff --reg "$BOX"
+	succeeds
+}
