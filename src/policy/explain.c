@@ -179,6 +179,50 @@ static void explain_names(const struct policy *policy, struct buf *out)
 	add(out, "\n");
 }
 
+static void explain_registry_rule(const struct registry_rule *rule, struct buf *out)
+{
+	add(out, "  ");
+	add(out, rule->key);
+	if (rule->name != NULL) {
+		add(out, " : ");
+		add(out, rule->name[0] != '\0' ? rule->name : "(Default)");
+	}
+	if (rule->kind == REGISTRY_ABSENT) {
+		add(out, " does not exist");
+	} else if (rule->kind == REGISTRY_NUMBER) {
+		(void)buf_format(out, " = 0x%x", rule->number);
+	} else {
+		add(out, " = \"");
+		add(out, rule->text);
+		add(out, "\"");
+	}
+	add(out, "\n");
+}
+
+static void explain_windows(const struct windows_policy *windows, struct buf *out)
+{
+	bool said = windows->registry_count > 0;
+
+	for (enum windows_name name = 0; name < WINDOWS_NAME_COUNT; name++)
+		said |= windows->names[name] != NULL;
+	if (!said)
+		return;
+	add(out, "windows: what a Windows box begins with; checked by nobody\n");
+	for (enum windows_name name = 0; name < WINDOWS_NAME_COUNT; name++) {
+		size_t start = out->length;
+
+		if (windows->names[name] == NULL)
+			continue;
+		add(out, "  ");
+		add(out, windows_names[name]);
+		pad(out, start, 11);
+		add(out, windows->names[name]);
+		add(out, "\n");
+	}
+	for (size_t i = 0; i < windows->registry_count; i++)
+		explain_registry_rule(&windows->registry[i], out);
+}
+
 /* ---- calls ---- */
 
 const char *plan_enforcer(const struct plan *plan, enum sc sc, struct answer answer)
@@ -405,6 +449,7 @@ int plan_explain(const struct plan *plan, const struct policy *policy, struct bu
 	explain_limits(&policy->limits, out);
 	explain_env(policy, out);
 	explain_names(policy, out);
+	explain_windows(&policy->windows, out);
 	explain_calls(plan, policy, out, all);
 	return result(out);
 }

@@ -101,6 +101,44 @@ static json_object *env_json(const struct policy *policy)
 	return array;
 }
 
+/* Of characters that are fit for JSON as they are; NULL: left out. */
+static void put_plain(json_object *object, const char *key, const char *text)
+{
+	if (text != NULL)
+		put(object, key, json_object_new_string(text));
+}
+
+static json_object *registry_json(const struct windows_policy *windows)
+{
+	json_object *array = json_object_new_array();
+
+	for (size_t i = 0; array != NULL && i < windows->registry_count; i++) {
+		const struct registry_rule *rule = &windows->registry[i];
+		json_object *object = json_object_new_object();
+
+		if (object == NULL)
+			break;
+		put_plain(object, "key", rule->key);
+		put_plain(object, "name", rule->name);
+		put_plain(object, "text", rule->text);
+		if (rule->kind == REGISTRY_NUMBER)
+			put(object, "number", json_object_new_uint64(rule->number));
+		append(array, object);
+	}
+	return array;
+}
+
+static json_object *windows_json(const struct windows_policy *windows)
+{
+	json_object *object = json_object_new_object();
+
+	for (enum windows_name name = 0; object != NULL && name < WINDOWS_NAME_COUNT; name++)
+		put_text(object, windows_names[name], windows->names[name]);
+	if (object != NULL)
+		put(object, "registry", registry_json(windows));
+	return object;
+}
+
 static void append_rule(json_object *array, const struct plan *plan, enum sc sc,
 			const struct call_rule *rule)
 {
@@ -194,6 +232,7 @@ int plan_explain_json(const struct plan *plan, const struct policy *policy, stru
 	put_text(object, "cwd", policy->cwd);
 	put_text(object, "hostname", policy->hostname);
 	put_text(object, "user", policy->user);
+	put(object, "windows", windows_json(&policy->windows));
 	put(object, "calls", calls_json(plan, policy));
 	const char *text = json_object_to_json_string_ext(
 		object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);

@@ -43,6 +43,7 @@ int loader_files(lua_State *lua, struct loader *loader);
 int loader_limits(lua_State *lua, struct loader *loader);
 int loader_env(lua_State *lua, struct loader *loader);
 int loader_calls(lua_State *lua, struct loader *loader);
+int loader_windows(lua_State *lua, struct loader *loader);
 
 /* What is assigned to on, watch and after: function `function` of the registry. */
 int loader_add_hook(struct loader *loader, enum hook_bits when, const char *name,

@@ -150,6 +150,11 @@ static int set_calls(lua_State *lua)
 	return setting_table(lua, "calls", "calls { refuse = { \"ptrace\" } }", loader_calls);
 }
 
+static int set_windows(lua_State *lua)
+{
+	return setting_table(lua, "windows", "windows { computer = \"PC\" }", loader_windows);
+}
+
 static int setting_value(lua_State *lua, const char *name)
 {
 	struct loader *loader = loader_get(lua);
@@ -415,17 +420,12 @@ static int set_extends(lua_State *lua)
 }
 
 static const luaL_Reg settings[] = {
-	{"extends", set_extends},
-	{"files", set_files},
-	{"limits", set_limits},
-	{"env", set_env},
-	{"calls", set_calls},
-	{"net", set_net},
-	{"user", set_user},
-	{"cwd", set_cwd},
-	{"hostname", set_hostname},
-	{"optional", make_optional},
-	{NULL, NULL},
+	{"extends", set_extends},    {"files", set_files},
+	{"limits", set_limits},	     {"env", set_env},
+	{"calls", set_calls},	     {"net", set_net},
+	{"user", set_user},	     {"cwd", set_cwd},
+	{"hostname", set_hostname},  {"windows", set_windows},
+	{"optional", make_optional}, {NULL, NULL},
 };
 
 /* ---- entry ---- */

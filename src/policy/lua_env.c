@@ -17,7 +17,7 @@
 #define SORT_MAX   (1 << 20)
 
 static const char *const setting_list =
-	"extends, files, limits, net, env, calls, user, hostname or cwd";
+	"extends, files, limits, net, env, calls, user, hostname, cwd or windows";
 
 /* Raises text behind the place where the caller of the running function is. */
 static int raise_at(lua_State *lua, const char *text)
@@ -159,9 +159,9 @@ static bool is_known(lua_State *lua, const char *name)
 }
 
 static const char *const known_names[] = {
-	"extends",  "files",	"limits", "net",   "env",   "calls",  "user",  "cwd",
-	"hostname", "optional", "on",	  "watch", "after", "string", "table", "math",
-	"deny",	    "allow",	"answer", "kill",  "hold",  "log",    NULL};
+	"extends",  "files",	"limits", "net",   "env",   "calls",  "user",	 "cwd",
+	"hostname", "optional", "on",	  "watch", "after", "string", "table",	 "math",
+	"deny",	    "allow",	"answer", "kill",  "hold",  "log",    "windows", NULL};
 static const char *const missing_names[] = {"io",	    "os",
 					    "require",	    "load",
 					    "loadfile",	    "loadstring",

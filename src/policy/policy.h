@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "calls/calls.h"
+#include "policy/windows.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -78,6 +79,7 @@ struct policy {
 	char *cwd;	  /* owned; NULL: where the caller is, if the guest can see it, else / */
 	char *hostname;	  /* owned; NULL: "box" */
 	char *user;	  /* owned; name or number; NULL: the caller's own */
+	struct windows_policy windows;
 	uint32_t presets; /* a bit for each preset that was added; `extends` adds none twice */
 	struct policy_source *sources; /* owned; the files that were added, for the same reason */
 	size_t source_count;

@@ -43,7 +43,7 @@ static unsigned folded(const struct raw *raw, size_t *at)
 	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
 }
 
-static int compare_names(struct raw a, struct raw b)
+int raw_compare_names(struct raw a, struct raw b)
 {
 	size_t i = 0;
 	size_t k = 0;
@@ -60,13 +60,13 @@ static int compare_names(struct raw a, struct raw b)
 
 int hive_compare_rows(const struct hive_row *a, const struct hive_row *b)
 {
-	int r = compare_names(a->key, b->key);
+	int r = raw_compare_names(a->key, b->key);
 
 	if (r != 0)
 		return r;
 	if (a->is_key || b->is_key)
 		return b->is_key - a->is_key;
-	return compare_names(a->name, b->name);
+	return raw_compare_names(a->name, b->name);
 }
 
 static int by_row(const void *a, const void *b)
@@ -85,7 +85,7 @@ bool hive_key_below(struct raw inner, struct raw key)
 	struct raw start = {inner.text, key.length};
 
 	return inner.length > key.length + 2 && memcmp(inner.text + key.length, "\\\\", 2) == 0 &&
-	       compare_names(start, key) == 0;
+	       raw_compare_names(start, key) == 0;
 }
 
 static int push(struct hive *hive, struct hive_row row)
@@ -104,20 +104,19 @@ static int push(struct hive *hive, struct hive_row row)
 	return 0;
 }
 
-/* The next line without its end; the line that it goes on with after "\" is part of it. */
-static bool next_line(const struct hive *hive, size_t *at, struct raw *ret_line)
+bool hive_next_line(struct raw text, size_t *at, struct raw *ret_line)
 {
 	size_t start = *at;
 
-	if (start >= hive->length)
+	if (start >= text.length)
 		return false;
 	for (;;) {
-		const char *end = memchr(hive->text + *at, '\n', hive->length - *at);
-		size_t length = (end == NULL ? hive->length : (size_t)(end - hive->text)) - start;
+		const char *end = memchr(text.text + *at, '\n', text.length - *at);
+		size_t length = (end == NULL ? text.length : (size_t)(end - text.text)) - start;
 
 		*at = start + length + 1;
-		*ret_line = (struct raw){hive->text + start, length};
-		if (length == 0 || ret_line->text[length - 1] != '\\' || *at >= hive->length)
+		*ret_line = (struct raw){text.text + start, length};
+		if (length == 0 || ret_line->text[length - 1] != '\\' || *at >= text.length)
 			return true;
 	}
 }
@@ -146,7 +145,7 @@ static int add_key(struct hive *hive, struct raw key, struct raw before)
 
 		if (++depth > KEY_DEPTH_MAX)
 			return 0;
-		if (hive_key_below(before, around) || compare_names(before, around) == 0)
+		if (hive_key_below(before, around) || raw_compare_names(before, around) == 0)
 			continue;
 		int r = push(hive, (struct hive_row){.key = around, .is_key = true});
 		if (r < 0)
@@ -168,51 +167,67 @@ static bool is_metadata(struct raw line)
 	       raw_starts(line, FIRST_LINE);
 }
 
-static int add_value(struct hive *hive, struct raw key, struct raw line)
+bool hive_line_key(struct raw line, struct raw *ret_key)
 {
-	struct raw name = {line.text, 0};
+	size_t end = find_end(line, 1, ']');
+
+	if (line.length == 0 || line.text[0] != '[' || end == line.length)
+		return false;
+	*ret_key = (struct raw){line.text + 1, end - 1};
+	return true;
+}
+
+bool hive_line_value(struct raw line, struct raw *ret_name, struct raw *ret_data)
+{
 	size_t equals = 1;
 
+	if (line.length == 0 || (line.text[0] != '"' && line.text[0] != '@'))
+		return false;
+	*ret_name = (struct raw){line.text, 0};
 	if (line.text[0] == '"') {
 		equals = find_end(line, 1, '"') + 1;
-		name = (struct raw){line.text + 1, equals - 2};
-	} else if (line.text[0] != '@') {
-		hive->strange++;
-		return 0;
+		*ret_name = (struct raw){line.text + 1, equals - 2};
 	}
-	if (equals >= line.length || line.text[equals] != '=' || key.text == NULL) {
-		hive->strange++;
+	if (equals >= line.length || line.text[equals] != '=')
+		return false;
+	*ret_data = (struct raw){line.text + equals + 1, line.length - equals - 1};
+	return true;
+}
+
+static int add_line(struct hive *hive, struct raw line, struct raw *key, struct raw *before)
+{
+	struct hive_row row = {.key = *key};
+	int r = 0;
+
+	if (is_metadata(line))
 		return 0;
+	if (line.text[0] == '[') {
+		if (!hive_line_key(line, key)) {
+			*key = (struct raw){NULL, 0};
+			hive->strange++;
+			return 0;
+		}
+		r = key->length == 0 ? 0 : add_key(hive, *key, *before);
+		*before = *key;
+		return r;
 	}
-	struct raw data = {line.text + equals + 1, line.length - equals - 1};
-	return push(hive, (struct hive_row){.key = key, .name = name, .data = data});
+	if (key->text != NULL && hive_line_value(line, &row.name, &row.data))
+		return push(hive, row);
+	hive->strange++;
+	return 0;
 }
 
 static int read_lines(struct hive *hive)
 {
+	const struct raw text = {hive->text, hive->length};
 	struct raw key = {NULL, 0};
 	struct raw before = {"", 0};
 	struct raw line;
 	size_t at = 0;
 	int r = 0;
 
-	while (r == 0 && next_line(hive, &at, &line)) {
-		if (is_metadata(line))
-			continue;
-		if (line.text[0] != '[') {
-			r = add_value(hive, key, line);
-			continue;
-		}
-		size_t end = find_end(line, 1, ']');
-		key = (struct raw){line.text + 1, end - 1};
-		if (end == line.length) {
-			hive->strange++;
-			key.text = NULL;
-			continue;
-		}
-		r = key.length == 0 ? 0 : add_key(hive, key, before);
-		before = key;
-	}
+	while (r == 0 && hive_next_line(text, &at, &line))
+		r = add_line(hive, line, &key, &before);
 	return r;
 }
 

@@ -59,6 +59,18 @@ bool raw_starts(struct raw raw, const char *start);
 /* Whether `inner` is a key below `key`. */
 bool hive_key_below(struct raw inner, struct raw key);
 
+/* The next line of a hive's text without its end; a line that ends in a backslash goes on in the
+ * next. false: there is none. `at` is 0 at first. */
+bool hive_next_line(struct raw text, size_t *at, struct raw *ret_line);
+
+/* "[key] time" */
+bool hive_line_key(struct raw line, struct raw *ret_key);
+/* "name"=data or @=data, of which the default's name is empty. */
+bool hive_line_value(struct raw line, struct raw *ret_name, struct raw *ret_data);
+
+/* As keys' and values' names are compared: less than, equal to or greater than 0. */
+int raw_compare_names(struct raw a, struct raw b);
+
 /* What the raw text stands for: UTF-16LE bytes, or UTF-8, in which half a pair is U+FFFD. */
 int raw_utf16(struct raw raw, struct buf *out);
 int raw_utf8(struct raw raw, struct buf *out);

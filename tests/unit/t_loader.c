@@ -245,6 +245,46 @@ static void errors_in_settings_say_what_was_expected(void **state)
 	      "test.lua:1: calls: unknown key 'ask'; expected refuse or native");
 }
 
+static void windows_is_a_table_of_names_and_keys(void **state)
+{
+	struct fixture *f = *state;
+
+	loads(f, "windows { computer = 'PC-1', serial = '1234-abcd', registry = {\n"
+		 "  ['HKCU\\\\Software\\\\V'] = { b = 5, a = 'x', [''] = false },\n"
+		 "  ['HKEY_LOCAL_MACHINE\\\\S'] = false } }\n"
+		 "windows { computer = 'PC-2' }\n");
+	const struct windows_policy *windows = &f->policy->windows;
+	assert_string_equal(windows->names[WINDOWS_COMPUTER_NAME], "PC-2");
+	assert_string_equal(windows->names[WINDOWS_SERIAL], "1234-abcd");
+	assert_null(windows->names[WINDOWS_GUID]);
+	assert_int_equal(windows->registry_count, 4);
+	assert_string_equal(windows->registry[0].name, "");
+	assert_int_equal(windows->registry[0].kind, REGISTRY_ABSENT);
+	assert_string_equal(windows->registry[1].text, "x");
+	assert_int_equal(windows->registry[2].number, 5);
+	assert_string_equal(windows->registry[3].key, "HKLM\\S");
+	assert_null(windows->registry[3].name);
+	fails(f, "windows { comput = 'x' }",
+	      "test.lua:1: windows: unknown key 'comput', did you mean 'computer'?");
+	fails(f, "windows { guid = '12' }",
+	      "test.lua:1: windows.guid: '12' is not understood; expected 32 hexadecimal digits as "
+	      "8-4-4-4-12");
+	fails(f, "windows { registry = { ['Software'] = false } }",
+	      "test.lua:1: windows.registry: 'Software' is no key; expected such as "
+	      "'HKCU\\Software\\Name' (HKLM, HKCU or HKU\\.Default)");
+	fails(f, "windows { registry = { ['HKLM\\\\A'] = { x = 1.5 } } }",
+	      "test.lua:1: windows.registry: 'HKLM\\A': 'x': got a number; expected a text, a "
+	      "whole "
+	      "number, or false: there is none");
+	fails(f, "windows { registry = { ['HKLM\\\\A'] = { x = -1 } } }",
+	      "test.lua:1: windows.registry: 'HKLM\\A': 'x': expected a number of 32 bits");
+	fails(f, "windows { registry = { ['HKLM\\\\A'] = { ['x\\n'] = 1 } } }",
+	      "test.lua:1: windows.registry: 'HKLM\\A': 'x?' cannot be a value's name");
+	fails(f, "windows { registry = 'x' }",
+	      "test.lua:1: windows.registry: got a string; expected a table, such as { "
+	      "[\"HKCU\\\\Software\\\\Name\"] = { Value = \"text\" } }");
+}
+
 static void errors_in_names_suggest(void **state)
 {
 	struct fixture *f = *state;
@@ -257,7 +297,7 @@ static void errors_in_names_suggest(void **state)
 	fails(f, "fliles = {}", "test.lua:1: unknown name 'fliles', did you mean 'files'?");
 	fails(f, "xyzzy = {}",
 	      "test.lua:1: unknown setting 'xyzzy'; expected extends, files, limits, net, env, "
-	      "calls, user, hostname or cwd (a variable begins with 'local')");
+	      "calls, user, hostname, cwd or windows (a variable begins with 'local')");
 	fails(f, "watch['libc.so.6:getenv'] = print",
 	      "test.lua:1: 'print' is not available in policy files");
 	fails(f, "files {", "test.lua:1: unexpected symbol near <eof>");
@@ -505,6 +545,7 @@ int main(void)
 		CASE(a_name_is_an_exception_to_its_family),
 		CASE(errors_in_files_say_what_was_expected),
 		CASE(errors_in_settings_say_what_was_expected),
+		CASE(windows_is_a_table_of_names_and_keys),
 		CASE(errors_in_names_suggest),
 		CASE(hooks_are_kept),
 		CASE(errors_in_hooks_say_what_was_expected),

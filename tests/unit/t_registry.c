@@ -2,11 +2,14 @@
  *
  * Wine's text hives: what is read from one, how two differ, and the words for it.
  */
+#include "windows/hive_edit.h"
+#include "windows/identity.h"
 #include "windows/registry.h"
 #include "windows/value.h"
 
 #include "sys/sys.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -222,6 +225,118 @@ static void data_that_is_none_is_unreadable(void **state)
 	}
 }
 
+static void edited(const char *before, const char *orders, const char *lines)
+{
+	struct hive old = hive_of(before, strlen(before));
+	struct told told;
+	struct buf out;
+
+	buf_init(&out, 1 << 20);
+	buf_init(&told.text, 1 << 20);
+	buf_init(&told.file, 1 << 20);
+	assert_int_equal(hive_edit("user.reg", (struct raw){before, strlen(before)},
+				   (struct raw){orders, strlen(orders)}, &out),
+			 0);
+	struct hive new = hive_of(buf_string(&out), out.length);
+	assert_true(hive_is_known(&new));
+	assert_int_equal(new.strange, 0);
+	assert_int_equal(reg_file_begin(&told.reg, &told.file), 0);
+	assert_int_equal(registry_compare(&old, &new, tell, &told), 0);
+	assert_string_equal(buf_string(&told.text), lines);
+	buf_done(&out);
+	buf_done(&told.text);
+	buf_done(&told.file);
+	hive_done(&old);
+	hive_done(&new);
+}
+
+static void hives_are_edited(void **state)
+{
+	static const char before[] = HEAD "\n[A] 1\n\"x\"=\"1\"\n\"bin\"=hex:00,\\\n  01\n"
+					  "\n[A\\\\B] 1\n\"y\"=\"2\"\n\n[AB] 1\n@=\"z\"\n";
+
+	(void)state;
+	edited(before, "", "");
+	edited(before, "system.reg -[A]\n", "");
+	edited(before, "user.reg -[a]\n", "D HKLM\\A\n");
+	edited(before, "user.reg -[A]\"BIN\"=\nuser.reg -[AB]@=\n",
+	       "D HKLM\\A : bin = REG_BINARY 00 01\nD HKLM\\AB : (Default) = REG_SZ \"z\"\n");
+	edited(before,
+	       "user.reg +[A]\"X\"=dword:00000002\nuser.reg -[A\\\\B]\nuser.reg +[N\\\\K]@=\"v\"\n",
+	       "M HKLM\\A : X = REG_SZ \"1\" -> REG_DWORD 0x2\n"
+	       "D HKLM\\A\\B\n"
+	       "A HKLM\\N\nA HKLM\\N\\K\nA HKLM\\N\\K : (Default) = REG_SZ \"v\"\n");
+}
+
+static void orders_that_are_none_are_refused(void **state)
+{
+	static const char *const texts[] = {
+		"user.reg *[A]\n",  "user.reg -A[]\n",	  "user.reg +[A]\n",
+		"user.reg -[A]x\n", "user.reg -[A]\"x\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct buf out;
+
+		buf_init(&out, 1 << 20);
+		assert_int_equal(hive_edit("user.reg", (struct raw){HEAD, sizeof(HEAD) - 1},
+					   (struct raw){texts[i], strlen(texts[i])}, &out),
+				 -EINVAL);
+		buf_done(&out);
+	}
+}
+
+static void add_rule(struct windows_policy *windows, const char *key, const char *name,
+		     enum registry_kind kind, const char *text)
+{
+	const struct registry_rule rule = {
+		.key = (char *)(uintptr_t)key,
+		.name = (char *)(uintptr_t)name,
+		.kind = kind,
+		.text = (char *)(uintptr_t)text,
+		.number = 7,
+	};
+
+	assert_int_equal(windows_policy_registry(windows, &rule, NULL), 0);
+}
+
+/* What a policy says, carried out, is what the registry then says. */
+static void a_policy_becomes_orders(void **state)
+{
+	struct windows_policy windows = {0};
+	static const struct {
+		const char *key, *name;
+		enum registry_kind kind;
+		const char *text;
+	} rules[] = {
+		{"HKCU\\Soft[ware]\\\xd1\x82", "q\"\\", REGISTRY_TEXT, "C:\\\xf0\x9f\x98\x80\"x"},
+		{"HKEY_CURRENT_USER\\A", "", REGISTRY_NUMBER, NULL},
+		{"HKCU\\A", "x", REGISTRY_ABSENT, NULL},
+		{"HKLM\\A", NULL, REGISTRY_ABSENT, NULL},
+	};
+	struct buf orders;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		add_rule(&windows, rules[i].key, rules[i].name, rules[i].kind, rules[i].text);
+	assert_int_equal(windows_policy_name(&windows, WINDOWS_VERSION, "7", NULL), 0);
+	assert_int_equal(windows_policy_name(&windows, WINDOWS_VERSION, "95", NULL), -EINVAL);
+	buf_init(&orders, 1 << 20);
+	assert_int_equal(identity_orders(&windows, &orders), 0);
+	edited(HEAD "\n[A] 1\n\"x\"=\"1\"\n", buf_string(&orders),
+	       "A HKLM\\A : (Default) = REG_DWORD 0x7\n"
+	       "D HKLM\\A : x = REG_SZ \"1\"\n"
+	       "A HKLM\\Soft[ware]\n"
+	       "A HKLM\\Soft[ware]\\\xd1\x82\n"
+	       "A HKLM\\Soft[ware]\\\xd1\x82 : q\"\\\\ = REG_SZ \"C:\\\\\xf0\x9f\x98\x80\"x\"\n"
+	       "A HKLM\\Software\n"
+	       "A HKLM\\Software\\Wine\n"
+	       "A HKLM\\Software\\Wine : Version = REG_SZ \"win7\"\n");
+	buf_done(&orders);
+	windows_policy_done(&windows);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +348,9 @@ int main(void)
 		cmocka_unit_test(names_stay_in_their_line),
 		cmocka_unit_test(nonsense_is_counted_and_left_out),
 		cmocka_unit_test(data_that_is_none_is_unreadable),
+		cmocka_unit_test(hives_are_edited),
+		cmocka_unit_test(orders_that_are_none_are_refused),
+		cmocka_unit_test(a_policy_becomes_orders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
