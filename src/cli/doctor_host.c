@@ -194,8 +194,8 @@ int try_landlock(struct trial *trial)
 	struct landlock_ruleset_attr rules = {.handled_access_fs = LANDLOCK_ACCESS_FS_READ_FILE};
 	int abi = SYS_RAW(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
-	if (abi < 0)
-		return abi;
+	if (abi < 2)
+		return abi < 0 ? abi : -EOPNOTSUPP;
 	(void)snprintf(trial->note, sizeof(trial->note), "ABI %d", abi);
 	_own_(closep) int fd = SYS_RAW(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
 	int r = fd < 0 ? fd : sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0);

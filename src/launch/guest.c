@@ -106,6 +106,7 @@ static int set_authority(const struct launch *launch)
 {
 	const struct identity *identity = &launch->identity;
 	uint64_t capabilities = identity_capabilities(identity);
+	static const int streams[] = {0, 1, 2};
 	int r = sys_capbound(capabilities);
 
 	if (r == 0 && identity->rooted) {
@@ -119,10 +120,13 @@ static int set_authority(const struct launch *launch)
 		r = sys_capset(capabilities);
 	if (r == 0)
 		r = sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0);
-	/* They are the host network's, and whoever listens there could hand in a directory of the
-	 * host. Older kernels cannot do without: see SECURITY.md. */
-	if (r == 0 && launch->policy->net == NET_HOST)
-		(void)sys_leave_abstract_sockets();
+	/* The second wall: where a descriptor of the host's gets in against all the rules, nothing
+	 * is reached by way of it. The host network's abstract sockets are one such way. Older
+	 * kernels have to do without: see SECURITY.md. */
+	if (r == 0)
+		r = sys_wall_off(streams, ARRAY_LENGTH(streams), launch->policy->net == NET_HOST);
+	if (r == -ENOSYS || r == -EOPNOTSUPP)
+		r = 0;
 	/* The monitor takes the listener from this process; nobody else is in the box yet. */
 	return r < 0 ? r : sys_prctl(PR_SET_DUMPABLE, 1, 0, 0);
 }

@@ -109,23 +109,6 @@ void sys_futex_wake(const uint32_t *word)
 	(void)SYS_RAW(SYS_futex, word, FUTEX_WAKE, 1024, NULL, NULL, 0); /* Nobody waits: fine. */
 }
 
-int sys_leave_abstract_sockets(void)
-{
-	/* struct landlock_ruleset_attr and LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET of newer headers. */
-	const struct {
-		uint64_t handled_access_fs;
-		uint64_t handled_access_net;
-		uint64_t scoped;
-	} rules = {.scoped = 1};
-	int fd = SYS_RAW(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
-
-	if (fd < 0)
-		return fd;
-	int r = SYS_RAW(SYS_landlock_restrict_self, fd, 0);
-	(void)close(fd);
-	return r;
-}
-
 void sys_close_others(const int *kept, size_t count)
 {
 	int next = 0;

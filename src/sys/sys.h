@@ -357,9 +357,12 @@ static inline int sys_seccomp(unsigned operation, unsigned flags, void *arg)
 
 /* ---- descriptors ---- */
 
-/* This process and all that come of it reach no abstract Unix socket that was made by others (Linux
- * 6.12; -EOPNOTSUPP or the like before). No new privileges must be set. */
-int sys_leave_abstract_sockets(void);
+/* From now on this process and all that come of it open, make and remove nothing that is not below
+ * the root directory, however they come to its directory (Linux 5.19), but for what these streams
+ * are open on. abstract_sockets: nor do they reach one that others have made (Linux 6.12).
+ * 0, or the version of Landlock where it is too old for it; -ENOSYS or -EOPNOTSUPP without any. No
+ * new privileges must be set. */
+int sys_wall_off(const int *streams, size_t count, bool abstract_sockets);
 
 static inline int sys_close_range(unsigned first, unsigned last)
 {

@@ -81,6 +81,8 @@ static int fill(int dev_fd, const struct device_options *options)
 
 	if (r == 0)
 		r = sys_mkdirat(dev_fd, "shm", 01777);
+	if (r == 0)
+		r = sys_mkdirat(dev_fd, "mqueue", 01777);
 	for (size_t i = 0; i < ARRAY_LENGTH(nodes) && r == 0; i++)
 		r = add_node(dev_fd, nodes[i].name, nodes[i].minor, options);
 	for (size_t i = 0; i < ARRAY_LENGTH(links) && r == 0; i++) {
@@ -128,6 +130,17 @@ static int mount_pts(int root_fd, const struct device_options *options, int *ret
 			     ret_slave_fd);
 }
 
+/* The queues of this process's IPC namespace, which is the box's. They could be used unseen; but
+ * the wall behind the mounts (sys_wall_off) lets nobody open what has no place. */
+static int mount_queues(int root_fd)
+{
+	_own_(closep) int fd = new_mount("mqueue", NULL, 0, DEVICE_FLAGS | MOUNT_ATTR_NODEV);
+
+	if (fd == -ENODEV)
+		return 0; /* A kernel without them. */
+	return fd < 0 ? fd : attach_at(root_fd, "dev/mqueue", fd);
+}
+
 int device_mount(int root_fd, const struct device_options *options, int *ret_master_fd,
 		 int *ret_slave_fd, struct cloche_err *err)
 {
@@ -155,6 +168,8 @@ int device_mount(int root_fd, const struct device_options *options, int *ret_mas
 		r = sys_fchownat(root_fd, "dev/shm", options->id_base, options->id_base);
 	if (r == 0)
 		r = mount_pts(root_fd, options, ret_master_fd, ret_slave_fd);
+	if (r == 0)
+		r = mount_queues(root_fd);
 	if (r == 0)
 		r = sys_mount_setattr(dev_fd, 0, &frozen);
 	return r < 0 ? err_set(err, r, "cannot make the box's /dev: %s", errno_text(r)) : 0;

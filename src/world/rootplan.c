@@ -165,15 +165,60 @@ static int need_point(struct maker *m, const char *guest, bool is_dir)
 	return push_stub(m, piece, is_dir ? STUB_DIR : STUB_FILE, path, NULL, is_dir ? 0755 : 0644);
 }
 
-/* A view at exactly this path that is not just more of the same tree. */
-static const struct view *other_view_at(const struct maker *m, const char *guest, const char *host,
-					enum path_class class)
+/* A user namespace's overlay copies up only what belongs to ids that it has: below somebody else's
+ * directory (/home, /tmp) nothing could be made. A copy that is named there gets its own overlay.
+ */
+static bool needs_own_layer(const struct maker *m, const struct view *view,
+			    const struct view *around)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (m->options->rooted || view->class != PATH_COPY || !view->is_dir)
+		return false;
+	(void)snprintf(path, sizeof(path), "%s", view->host);
+	while (strlen(path) > strlen(around->host) && path[1] != '\0') {
+		char *slash = strrchr(path, '/');
+
+		if (sys_fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return false;
+		if (st.st_uid != geteuid() || st.st_gid != getegid())
+			return true;
+		slash[slash == path ? 1 : 0] = '\0';
+	}
+	return false;
+}
+
+/* A directory that is named as `read` is the host's own, also where the tree around it needs an
+ * overlay for what it hides: so its names are found at the host's speed, and what SECURITY.md says
+ * of its sockets holds wherever it lies. */
+static bool is_own_directory(const struct view *view)
+{
+	return view->class == PATH_READ && view->is_dir;
+}
+
+/* Whether the view shows nothing but what the one around it shows there already. */
+static bool is_more_of_the_same(const struct maker *m, const struct view *view,
+				const struct view *around)
+{
+	char expected[PATH_MAX];
+
+	if (around == NULL || around->class != view->class || is_own_directory(view) ||
+	    needs_own_layer(m, view, around))
+		return false;
+	join(expected, around->host, below(view->guest, around->guest));
+	return strcmp(expected, view->host) == 0;
+}
+
+/* A view at exactly this path that gets pieces of its own. */
+static const struct view *other_view_at(const struct maker *m, const char *guest)
 {
 	for (size_t i = 0; i < m->views.count; i++) {
 		const struct view *view = &m->views.list[i];
 
 		if (strcmp(view->guest, guest) == 0)
-			return view->class == class && strcmp(view->host, host) == 0 ? NULL : view;
+			return is_more_of_the_same(m, view, views_find(&m->views, i, guest)) ? NULL
+											     : view;
 	}
 	return NULL;
 }
@@ -201,7 +246,7 @@ static int add_entry(struct maker *m, const struct view *view, const char *host,
 		return 0; /* It went away, or is a mount that does not answer. */
 	struct piece *piece = piece_of(m, guest_path);
 	const char *path = below(guest_path, piece->guest);
-	const struct view *other = other_view_at(m, guest_path, host_path, view->class);
+	const struct view *other = other_view_at(m, guest_path);
 	if (other != NULL && other->class == PATH_HIDE)
 		return 0; /* It is not even a name. */
 	if (S_ISLNK(st.st_mode)) {
@@ -393,43 +438,10 @@ static int add_private(struct maker *m, const struct view *view)
 				  view->guest, NULL);
 }
 
-/* A user namespace's overlay copies up only what belongs to ids that it has: below somebody else's
- * directory (/home, /tmp) nothing could be made. A copy that is named there gets its own overlay.
- */
-static bool needs_own_layer(const struct maker *m, const struct view *view,
-			    const struct view *around)
-{
-	char path[PATH_MAX];
-	struct stat st;
-
-	if (m->options->rooted || view->class != PATH_COPY || !view->is_dir)
-		return false;
-	(void)snprintf(path, sizeof(path), "%s", view->host);
-	while (strlen(path) > strlen(around->host) && path[1] != '\0') {
-		char *slash = strrchr(path, '/');
-
-		if (sys_fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return false;
-		if (st.st_uid != geteuid() || st.st_gid != getegid())
-			return true;
-		slash[slash == path ? 1 : 0] = '\0';
-	}
-	return false;
-}
-
-/* A directory that is named as `read` is the host's own, also where the tree around it needs an
- * overlay for what it hides: so its names are found at the host's speed, and what SECURITY.md says
- * of its sockets holds wherever it lies. */
-static bool is_own_directory(const struct view *view)
-{
-	return view->class == PATH_READ && view->is_dir;
-}
-
 static int add_view(struct maker *m, size_t index)
 {
 	const struct view *view = &m->views.list[index];
 	const struct view *around = views_find(&m->views, index, view->guest);
-	char expected[PATH_MAX];
 
 	if (is_reserved(view->guest))
 		return err_set(m->err, -EINVAL, "%s: '%s': /proc, /dev and /sys are made by cloche",
@@ -438,12 +450,8 @@ static int add_view(struct maker *m, size_t index)
 		return add_hidden(m, view, around);
 	if (view->class == PATH_PRIVATE)
 		return add_private(m, view);
-	if (around != NULL && around->class == view->class) {
-		join(expected, around->host, below(view->guest, around->guest));
-		if (strcmp(expected, view->host) == 0 && !is_own_directory(view) &&
-		    !needs_own_layer(m, view, around))
-			return 0; /* It is shown already. */
-	}
+	if (is_more_of_the_same(m, view, around))
+		return 0;
 	if (!view->is_dir && view->class != PATH_WRITE)
 		return add_file(m, view);
 	int r = need_point(m, view->guest, view->is_dir);

@@ -29,6 +29,22 @@ teardown() {
 	hostile e_sockets --net host -- seen
 }
 
+@test "a directory that is handed in leads nowhere" {
+	local program
+	outside
+	for program in $(abis e_handed); do
+		"$program" serve "$PWD/write/handing" "$PWD/hidden" </dev/null 3>&- &
+		eventually 10 test -S write/handing
+		box --read "$GUEST_DIR" --hide "$PWD/hidden" --write "$PWD/write" \
+			--env CANARY_HANDED="$PWD/write/handing" -- "$program"
+		[ "$status" != 77 ] || skip "${output#*SKIP }"
+		refused_all
+		wait "$!"
+		rm write/handing
+	done
+	outside_intact
+}
+
 @test "System V objects, queues and keys of the host are out of reach" {
 	hostile e_ipc
 }

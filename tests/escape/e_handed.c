@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Idea: a socket in a shown directory is the host's own, and who listens there can hand in a
+ * directory that is in nobody's world: past all mounts, everything below it is in reach. (The
+ * helper of another account, a confused service; CVE-2024-21626 is a directory that was forgotten.)
+ *
+ * "serve SOCKET DIR" is the listener outside: it hands the directory to one who comes.
+ */
+#include "attempt.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define LANDLOCK_CREATE_RULESET 444 /* in both ABIs */
+
+static struct sockaddr_un address_of(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		abort();
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	return address;
+}
+
+union control {
+	char bytes[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr header;
+};
+
+static int serve(const char *path, const char *directory)
+{
+	struct sockaddr_un address = address_of(path);
+	int socket_fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int dir_fd = open(directory, O_RDONLY | O_DIRECTORY);
+	char byte = 'x';
+	struct iovec iov = {&byte, 1};
+	union control control = {0};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+
+	control.header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+					  .cmsg_level = SOL_SOCKET,
+					  .cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(&control.header), &dir_fd, sizeof(dir_fd));
+	if (dir_fd < 0 || bind(socket_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    chmod(path, 0666) < 0 || listen(socket_fd, 1) < 0)
+		return 1;
+	int peer_fd = accept(socket_fd, NULL, NULL);
+	return peer_fd < 0 || sendmsg(peer_fd, &message, 0) != 1;
+}
+
+static int receive(const char *path)
+{
+	struct sockaddr_un address = address_of(path);
+	int socket_fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int fd = -1;
+	char byte;
+	struct iovec iov = {&byte, 1};
+	union control control = {0};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+
+	if (connect(socket_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    recvmsg(socket_fd, &message, 0) != 1 || control.header.cmsg_type != SCM_RIGHTS)
+		return -1;
+	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+	close(socket_fd);
+	return fd;
+}
+
+static void by_names(int dir_fd)
+{
+	char path[64];
+	int fd;
+
+	reads_secret(dir_fd, "secret", "from the directory");
+	reads_secret(dir_fd, "./secret", "from the directory");
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/secret", dir_fd);
+	reads_secret(AT_FDCWD, path, "through /proc");
+	refused(openat(dir_fd, ".", O_RDONLY | O_DIRECTORY), "opening the directory itself");
+	refused(openat(dir_fd, "..", O_RDONLY | O_DIRECTORY), "opening its parent");
+	fd = openat(dir_fd, "secret", O_PATH);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fd >= 0)
+		reads_secret(AT_FDCWD, path, "of the file without rights");
+}
+
+static void by_changing(int dir_fd)
+{
+	char path[64];
+
+	refused(openat(dir_fd, "new", O_WRONLY | O_CREAT, 0600), "making a file");
+	refused(mkdirat(dir_fd, "new", 0700), "making a directory");
+	refused(symlinkat("/", dir_fd, "new"), "making a symlink");
+	refused(mknodat(dir_fd, "new", S_IFIFO | 0600, 0), "making a pipe");
+	refused(unlinkat(dir_fd, "secret", 0), "removing");
+	refused(renameat(dir_fd, "secret", AT_FDCWD, "/tmp/secret"), "moving it out");
+	refused(renameat(dir_fd, "secret", dir_fd, "other"), "renaming it");
+	refused(linkat(dir_fd, "secret", AT_FDCWD, "/tmp/secret", 0), "linking it out");
+	refused(openat(dir_fd, "secret", O_WRONLY), "writing");
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/secret", dir_fd);
+	refused(truncate(path, 0), "truncating");
+}
+
+static void by_going_there(void *arg)
+{
+	int dir_fd = *(int *)arg;
+
+	if (fchdir(dir_fd) < 0) {
+		held("going there was refused: %s", strerrorname_np(errno));
+		return;
+	}
+	reads_secret(AT_FDCWD, "secret", "from there");
+	refused(open("../..", O_RDONLY | O_DIRECTORY), "going up from there");
+	if (chroot(".") < 0) {
+		held("making it the root was refused: %s", strerrorname_np(errno));
+		return;
+	}
+	reads_secret(AT_FDCWD, "/secret", "as the root");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && strcmp(argv[1], "serve") == 0)
+		return serve(argv[2], argv[3]);
+	if (canary("HANDED") == NULL || syscall(LANDLOCK_CREATE_RULESET, NULL, 0, 1) < 2)
+		unavailable("this kernel has no Landlock (2 or newer), the wall behind the mounts");
+	int dir_fd = receive(canary("HANDED"));
+	if (dir_fd < 0) {
+		broken("no directory was handed in: %s", strerrorname_np(errno));
+		return done();
+	}
+	by_names(dir_fd);
+	by_changing(dir_fd);
+	in_child(by_going_there, &dir_fd, 5);
+	return done();
+}
