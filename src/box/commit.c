@@ -310,20 +310,17 @@ static int recover_one(int store_fd, const char *name, bool waits, commit_told t
 
 int commit_recover(int store_fd, commit_told told, struct cloche_err *err)
 {
-	_own_(closep) int fd = sys_openat(store_fd, "commits", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	_own_(closedirp) DIR *dir = NULL;
 	const struct dirent *entry;
 	int first = 0;
+	int r = sys_open_dir(store_fd, "commits", &dir);
 
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : err_set(err, fd, "commits: %s", errno_text(fd));
-	_own_(closedirp) DIR *dir = fdopendir(fd);
-	if (dir == NULL)
-		return err_set(err, -ENOMEM, "out of memory");
-	fd = -1; /* Taken. */
+	if (r < 0)
+		return r == -ENOENT ? 0 : err_set(err, r, "commits: %s", errno_text(r));
 	while ((entry = readdir(dir)) != NULL) {
-		int r = entry->d_name[0] == '.'
-				? 0
-				: recover_one(store_fd, entry->d_name, false, told, err);
+		r = entry->d_name[0] == '.'
+			    ? 0
+			    : recover_one(store_fd, entry->d_name, false, told, err);
 
 		first = r < 0 && first == 0 ? r : first;
 	}

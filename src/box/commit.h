@@ -21,6 +21,8 @@
 
 #include "box/diff.h"
 
+#include <sys/stat.h>
+
 enum step_kind {
 	STEP_PUT,    /* what was staged takes the place of what is there, if anything is */
 	STEP_REMOVE, /* ... nothing does */
@@ -88,6 +90,9 @@ struct step *commit_push(struct commit *commit);
 
 /* The directory that a step is in, if it is still the one; and the name in it. */
 int step_open_parent(const struct step *step, const char **ret_name);
+
+/* The directory of a STEP_SET itself, if it is still the one. */
+int step_open_directory(const struct step *step, struct stat *ret_stat);
 
 int commit_stage(struct commit *commit, const struct changes *changes, const bool *chosen,
 		 struct cloche_err *err);
