@@ -7,6 +7,7 @@
  *     apply   new and old change places (one rename each); then what is deleted is renamed aside
  *     done    ... and that is on the disk: only now is something lost for good
  *     clean   what is left under our names is removed, directories get their modes and times
+ *     leave   the box's layer lets go of it (leave.h)
  *
  * Until "done" everything can be taken back by the same renames, and is when any of them fails or
  * finds something else than was looked at. The journal (a file of the store's directory "commits",
@@ -19,6 +20,7 @@
 #ifndef CLOCHE_BOX_COMMIT_H
 #define CLOCHE_BOX_COMMIT_H
 
+#include "base/buf.h"
 #include "box/diff.h"
 
 #include <sys/stat.h>
@@ -62,6 +64,7 @@ struct commit {
 	/* Where a directory was replaced or removed by others, nothing more can be done: what may
 	 * be left in it. The first. */
 	struct cloche_err lost;
+	struct buf leaving; /* see leave.h */
 };
 
 /* Commits those of the changes that are chosen (one flag each). -EBUSY: another commit is at it.

@@ -148,7 +148,7 @@ static int deleted(struct walk *walk, const struct tree *box_tree, const struct 
 	change->below = below->facts;
 	change->on_host = below->on_host;
 	change->conflict = walk->since ? CONFLICT_NONE
-				       : conflict_find(change, below,
+				       : conflict_find(walk->changes->stack, change, below,
 						       box->whiteout ? box->born : box_tree->born);
 	return 0;
 }
@@ -207,10 +207,10 @@ static int changed(struct walk *walk, const struct tree *box_tree, const struct 
 	if (walk->since)
 		change->conflict = CONFLICT_NONE;
 	else if (below->present)
-		change->conflict = conflict_find(change, below, box->born);
-	else if (change->copied)
-		change->conflict = conflict_missing(&walk->changes->stack->views[walk->view], box,
-						    &box_tree->realm);
+		change->conflict = conflict_find(walk->changes->stack, change, below, box->born);
+	else
+		change->conflict =
+			conflict_missing(walk->changes->stack, change, box, &box_tree->realm);
 	if (first != NULL) {
 		change->link_to = strdup(first);
 		return change->link_to == NULL ? -ENOMEM : 0;

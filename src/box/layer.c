@@ -286,6 +286,16 @@ static enum layer_kind layer_kind_of(char kind)
 	return kind == 'u' ? LAYER_TREE : kind == 'p' ? LAYER_PRIVATE : LAYER_FILE;
 }
 
+static void view_done(struct layer_view *view)
+{
+	for (size_t i = 0; i < view->fd_count; i++)
+		(void)close(view->fds[i]);
+	free(view->fds);
+	free(view->guest);
+	free(view->host);
+	free(view->name);
+}
+
 static struct layer_view *view_for(struct layer_stack *stack, const struct entry *entry)
 {
 	for (size_t i = 0; i < stack->view_count; i++) {
@@ -304,9 +314,11 @@ static struct layer_view *view_for(struct layer_stack *stack, const struct entry
 		.guest = strdup(entry->guest),
 		.host = entry->host[0] != '\0' ? strdup(entry->host) : NULL,
 	};
-	if (view.guest == NULL || (entry->host[0] != '\0' && view.host == NULL)) {
-		free(view.guest);
-		free(view.host);
+	if (asprintf(&view.name, "%c/%s", entry->kind, entry->name) < 0)
+		view.name = NULL;
+	if (view.guest == NULL || view.name == NULL ||
+	    (entry->host[0] != '\0' && view.host == NULL)) {
+		view_done(&view);
 		return NULL;
 	}
 	views[stack->view_count] = view;
@@ -336,8 +348,15 @@ static int add_hidden_path(struct layer_stack *stack, const char *guest)
 	return hidden[stack->hidden_count] == NULL ? -ENOMEM : (stack->hidden_count++, 0);
 }
 
-static int add_entry(struct layer_stack *stack, int layer_fd, const struct entry *entry,
-		     bool is_new)
+/* What a layer is opened as. */
+struct layer_place {
+	int fd;
+	bool is_new;
+	bool is_top;
+};
+
+static int add_entry(struct layer_stack *stack, const struct layer_place *layer,
+		     const struct entry *entry)
 {
 	if (entry->kind == 'h')
 		return add_hidden_path(stack, entry->guest);
@@ -345,7 +364,7 @@ static int add_entry(struct layer_stack *stack, int layer_fd, const struct entry
 	int flags = entry->kind == 'f' ? O_PATH | O_NOFOLLOW : O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 	(void)snprintf(path, sizeof(path), "%c/%s", entry->kind, entry->name);
-	_own_(closep) int fd = open_more(layer_fd, path, flags);
+	_own_(closep) int fd = open_more(layer->fd, path, flags);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
 	struct layer_view *view = view_for(stack, entry);
@@ -354,7 +373,8 @@ static int add_entry(struct layer_stack *stack, int layer_fd, const struct entry
 		return -ENOMEM;
 	view->fds = fds;
 	fds[view->fd_count++] = TAKE_FD(&fd);
-	view->new_count += is_new;
+	view->new_count += layer->is_new;
+	view->in_top |= layer->is_top;
 	return 0;
 }
 
@@ -363,8 +383,11 @@ static int add_layer(struct layer_stack *stack, const struct stored_box *box, co
 {
 	_own_(freep) char *text = NULL;
 	_own_(closep) int layer_fd = store_layer_open(box->store, id);
+	const struct layer_place layer = {layer_fd, is_new, strcmp(id, box->stack.top) == 0};
 	int r = layer_fd < 0 ? layer_fd : layer_read_views(layer_fd, "views", &text);
 
+	if (r == 0)
+		r = known_read(&stack->known, layer_fd);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	_own_(freep) struct entry *entry = malloc(sizeof(*entry));
@@ -373,8 +396,7 @@ static int add_layer(struct layer_stack *stack, const struct stored_box *box, co
 		return -ENOMEM;
 	for (char *line; r == 0 && (line = strsep(&rest, "\n")) != NULL;) {
 		if (*line != '\0')
-			r = take_line(entry, line) ? add_entry(stack, layer_fd, entry, is_new)
-						   : -EINVAL;
+			r = take_line(entry, line) ? add_entry(stack, &layer, entry) : -EINVAL;
 	}
 	return r;
 }
@@ -399,8 +421,7 @@ static void drop_empty(struct layer_stack *stack)
 			stack->views[used++] = *view;
 			continue;
 		}
-		free(view->guest);
-		free(view->host);
+		view_done(view);
 	}
 	stack->view_count = used;
 }
@@ -442,15 +463,9 @@ int layer_stack_open(struct layer_stack *ret_stack, const struct stored_box *box
 
 void layer_stack_done(struct layer_stack *stack)
 {
-	for (size_t i = 0; i < stack->view_count; i++) {
-		struct layer_view *view = &stack->views[i];
-
-		for (size_t k = 0; k < view->fd_count; k++)
-			(void)close(view->fds[k]);
-		free(view->fds);
-		free(view->guest);
-		free(view->host);
-	}
+	for (size_t i = 0; i < stack->view_count; i++)
+		view_done(&stack->views[i]);
+	known_done(&stack->known);
 	for (size_t i = 0; i < stack->hidden_count; i++)
 		free(stack->hidden[i]);
 	free(stack->hidden);
