@@ -204,7 +204,7 @@ static int changed(struct walk *walk, const struct tree *box_tree, const struct 
 	change->on_host = below->on_host;
 	change->forged = forged;
 	change->copied = mark_is(box->oldest, &box_tree->realm, "origin", 0);
-	if (walk->since)
+	if (walk->since || change_is_private(walk->changes, change))
 		change->conflict = CONFLICT_NONE;
 	else if (below->present)
 		change->conflict = conflict_find(walk->changes->stack, change, below, box->born);
@@ -241,37 +241,6 @@ static int mark_too_deep(struct walk *walk, const struct found *box)
 	return 0;
 }
 
-static int walk_into(struct walk *walk, const struct tree *box_tree, const struct tree *below_tree,
-		     const char *name, int depth)
-{
-	struct found box = {0};
-	struct found below = {0};
-	struct tree inner = {.host_fd = -1};
-	struct tree inner_below = {.host_fd = -1, .realm = below_tree->realm};
-	int r = tree_find(box_tree, name, &box);
-
-	if (r == 0)
-		r = tree_find(below_tree, name, &below);
-	if (r < 0 || (!box.present && !below.present))
-		return r;
-	if (!box.present)
-		return deleted(walk, box_tree, &box, &below);
-	r = changed(walk, box_tree, &box, &below);
-	if (r < 0 || !S_ISDIR(box.facts.mode))
-		return r;
-	if (depth >= walk->depth_max)
-		return mark_too_deep(walk, &box);
-	r = tree_enter(box_tree, name, &box, &inner);
-	inner.born = box.born;
-	if (r == 0 && below.present && S_ISDIR(below.facts.mode))
-		r = tree_enter(below_tree, name, &below, &inner_below);
-	if (r == 0)
-		r = walk_tree(walk, &inner, &inner_below, depth + 1);
-	tree_done(&inner);
-	tree_done(&inner_below);
-	return r;
-}
-
 /* Another view is mounted there: what this one has below cannot be seen. */
 static bool is_other_view(const struct walk *walk)
 {
@@ -287,6 +256,69 @@ static bool is_other_view(const struct walk *walk)
 			return true;
 	}
 	return false;
+}
+
+/* In a private directory: is one of the paths that no guest has made there, or a directory around
+ * one if `around`, where we are? */
+static bool is_made_by_us(const struct walk *walk, bool around)
+{
+	const struct layer_stack *stack = walk->changes->stack;
+	const struct layer_view *view = &stack->views[walk->view];
+	size_t skip = strlen(view->guest);
+	size_t length = strlen(walk->path);
+
+	for (size_t i = 0; view->kind == LAYER_PRIVATE && i < stack->mount_count; i++) {
+		const char *path = stack->mounts[i];
+
+		if (strncmp(path, view->guest, skip) == 0 && path[skip] == '/' &&
+		    strncmp(path + skip + 1, walk->path, length) == 0 &&
+		    path[skip + 1 + length] == (around ? '/' : '\0'))
+			return true;
+	}
+	return false;
+}
+
+/* What is below it is not the private directory's. */
+static bool is_mount(const struct walk *walk)
+{
+	return is_made_by_us(walk, false);
+}
+
+static bool is_way_to_mount(const struct walk *walk)
+{
+	return is_made_by_us(walk, true);
+}
+
+static int walk_into(struct walk *walk, const struct tree *box_tree, const struct tree *below_tree,
+		     const char *name, int depth)
+{
+	struct found box = {0};
+	struct found below = {0};
+	struct tree inner = {.host_fd = -1};
+	struct tree inner_below = {.host_fd = -1, .realm = below_tree->realm};
+	int r = tree_find(box_tree, name, &box);
+
+	if (r == 0)
+		r = tree_find(below_tree, name, &below);
+	if (r < 0 || (!box.present && !below.present))
+		return r;
+	if (!box.present)
+		return deleted(walk, box_tree, &box, &below);
+	if (!is_way_to_mount(walk))
+		r = changed(walk, box_tree, &box, &below);
+	if (r < 0 || !S_ISDIR(box.facts.mode))
+		return r;
+	if (depth >= walk->depth_max)
+		return mark_too_deep(walk, &box);
+	r = tree_enter(box_tree, name, &box, &inner);
+	inner.born = box.born;
+	if (r == 0 && below.present && S_ISDIR(below.facts.mode))
+		r = tree_enter(below_tree, name, &below, &inner_below);
+	if (r == 0)
+		r = walk_tree(walk, &inner, &inner_below, depth + 1);
+	tree_done(&inner);
+	tree_done(&inner_below);
+	return r;
 }
 
 static int walk_tree(struct walk *walk, const struct tree *box, const struct tree *below, int depth)
@@ -305,7 +337,7 @@ static int walk_tree(struct walk *walk, const struct tree *box, const struct tre
 			r = -ENAMETOOLONG;
 			break;
 		}
-		if (!is_other_view(walk))
+		if (!is_other_view(walk) && !is_mount(walk))
 			r = walk_into(walk, box, below, names.list[i], depth);
 		if (r < 0)
 			break;
@@ -458,8 +490,7 @@ int diff_make(struct changes *ret_changes, const struct layer_stack *stack, bool
 				      .view = i,
 				      .since = since,
 				      .depth_max = depth_for(stack, view)};
-		/* Without anything below there is nothing to compare with. */
-		if (view->new_count == 0 || (view->kind == LAYER_PRIVATE && !since))
+		if (view->new_count == 0)
 			continue;
 		r = view->kind == LAYER_FILE ? diff_file(walk, view) : diff_tree(walk, view);
 		links_done(&walk->links);

@@ -73,7 +73,7 @@ static bool take_line(struct entry *entry, char *line)
 	const char *host = strtok_r(NULL, " ", &save);
 
 	if (kind == NULL || name == NULL || guest == NULL || host == NULL ||
-	    strchr("upfh", kind[0]) == NULL || kind[1] != '\0')
+	    strchr("upfhm", kind[0]) == NULL || kind[1] != '\0')
 		return false;
 	entry->kind = kind[0];
 	/* NAME is a directory's name as it is: it has no byte that a field could not have. */
@@ -178,27 +178,44 @@ static int write_views(int layer_fd, struct buf *buf, const char *old)
 	return sys_replace_file(layer_fd, "views", buf_string(buf));
 }
 
-/* Names that a mask takes away, and what is covered. */
-static int add_hidden(struct buf *buf, const struct piece *piece)
+static int add_path_line(struct buf *buf, char kind, const char *guest)
 {
 	char name[NAME_MAX + 1];
-	char guest[2 * PATH_MAX];
-	int r = 0;
 
-	if (piece->kind == PIECE_COVER) {
-		world_layer_name(piece->guest, name, sizeof(name));
-		return add_line(buf, 'h', name, piece->guest, "");
-	}
+	world_layer_name(guest, name, sizeof(name));
+	return add_line(buf, kind, name, guest, "");
+}
+
+/* Names that a mask takes away, and what is covered; names that private directories are given. */
+static int add_stubs(struct buf *buf, const struct piece *piece)
+{
+	char guest[2 * PATH_MAX];
+	int r = piece->kind == PIECE_COVER ? add_path_line(buf, 'h', piece->guest) : 0;
+
 	for (size_t i = 0; i < piece->stub_count && r == 0; i++) {
-		if (piece->stubs[i].kind != STUB_WHITEOUT)
-			continue;
+		bool hides = piece->stubs[i].kind == STUB_WHITEOUT;
+
 		(void)snprintf(guest, sizeof(guest), "%s/%s",
 			       strcmp(piece->guest, "/") == 0 ? "" : piece->guest,
 			       piece->stubs[i].path);
-		world_layer_name(guest, name, sizeof(name));
-		r = add_line(buf, 'h', name, guest, "");
+		if (hides || piece->kind == PIECE_PRIVATE)
+			r = add_path_line(buf, hides ? 'h' : 'm', guest);
 	}
 	return r;
+}
+
+/* What is mounted in a private directory has its place there. */
+static int add_mount(struct buf *buf, const struct root_plan *plan, const char *guest)
+{
+	for (size_t i = 0; i < plan->piece_count; i++) {
+		const struct piece *piece = &plan->pieces[i];
+		size_t length = strlen(piece->guest);
+
+		if (piece->kind == PIECE_PRIVATE && strncmp(piece->guest, guest, length) == 0 &&
+		    guest[length] == '/')
+			return add_path_line(buf, 'm', guest);
+	}
+	return 0;
 }
 
 int layer_note_views(int layer_fd, const struct root_plan *plan, struct cloche_err *err)
@@ -213,7 +230,9 @@ int layer_note_views(int layer_fd, const struct root_plan *plan, struct cloche_e
 		const struct piece *piece = &plan->pieces[i];
 		char kind = kind_of(piece);
 
-		r = add_hidden(&buf, piece);
+		r = add_stubs(&buf, piece);
+		if (r == 0)
+			r = add_mount(&buf, plan, piece->guest);
 		if (kind == 0 || r < 0)
 			continue;
 		world_layer_name(piece->guest, name, sizeof(name));
@@ -337,15 +356,22 @@ static int open_more(int dir_fd, const char *path, int flags)
 	return r < 0 ? fd : sys_openat(dir_fd, path, flags);
 }
 
-static int add_hidden_path(struct layer_stack *stack, const char *guest)
+static int add_path(char ***list, size_t *count, const char *guest)
 {
-	char **hidden = realloc(stack->hidden, (stack->hidden_count + 1) * sizeof(*hidden));
+	char **paths = realloc(*list, (*count + 1) * sizeof(*paths));
 
-	if (hidden == NULL)
+	if (paths == NULL)
 		return -ENOMEM;
-	stack->hidden = hidden;
-	hidden[stack->hidden_count] = strdup(guest);
-	return hidden[stack->hidden_count] == NULL ? -ENOMEM : (stack->hidden_count++, 0);
+	*list = paths;
+	paths[*count] = strdup(guest);
+	return paths[*count] == NULL ? -ENOMEM : ((*count)++, 0);
+}
+
+static void paths_done(char **list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(list[i]);
+	free(list);
 }
 
 /* What a layer is opened as. */
@@ -359,7 +385,9 @@ static int add_entry(struct layer_stack *stack, const struct layer_place *layer,
 		     const struct entry *entry)
 {
 	if (entry->kind == 'h')
-		return add_hidden_path(stack, entry->guest);
+		return add_path(&stack->hidden, &stack->hidden_count, entry->guest);
+	if (entry->kind == 'm')
+		return add_path(&stack->mounts, &stack->mount_count, entry->guest);
 	char path[NAME_MAX + 8];
 	int flags = entry->kind == 'f' ? O_PATH | O_NOFOLLOW : O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
@@ -466,9 +494,8 @@ void layer_stack_done(struct layer_stack *stack)
 	for (size_t i = 0; i < stack->view_count; i++)
 		view_done(&stack->views[i]);
 	known_done(&stack->known);
-	for (size_t i = 0; i < stack->hidden_count; i++)
-		free(stack->hidden[i]);
-	free(stack->hidden);
+	paths_done(stack->hidden, stack->hidden_count);
+	paths_done(stack->mounts, stack->mount_count);
 	free(stack->views);
 	*stack = (struct layer_stack){0};
 }

@@ -13,8 +13,8 @@
  *     f/NAME     a file of which the box has its own copy, all of it
  *     views      which path each NAME stands for, one line each: "u|p|f NAME GUEST HOST", fields
  *                percent-encoded, HOST "-" where nothing of the host's lies below; "h NAME GUEST -"
- *                for what is hidden; of several lines for one NAME the last is true. Ours: no guest
- *                can write it
+ *                for what is hidden, "m NAME GUEST -" for what we have made a place for in a
+ * private directory; of several lines for one NAME the last is true. Ours: no guest can write it
  *
  * Everything below u, p and f was written by guests and is hostile. Names with a dot first do not
  * exist there (NAME is made by world_layer_name). Made by host root, owners are shifted by the
@@ -62,6 +62,9 @@ struct layer_stack {
 	 * some run, so that nothing it did there was about that. */
 	char **hidden;
 	size_t hidden_count;
+	/* Owned, each too: paths in private directories that no guest has made. */
+	char **mounts;
+	size_t mount_count;
 	struct known known; /* owned: of the host, from all layers */
 };
 
