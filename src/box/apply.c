@@ -36,6 +36,20 @@ int step_open_parent(const struct step *step, const char **ret_name)
 	return TAKE_FD(&fd);
 }
 
+int step_open_directory(const struct step *step, struct stat *ret_stat)
+{
+	_own_(closep) int fd =
+		sys_openat2(AT_FDCWD, step->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+			    RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	int r = fd < 0 ? fd : sys_fstat(fd, ret_stat);
+
+	if (r < 0)
+		return r;
+	if (ret_stat->st_dev != step->old.dev || ret_stat->st_ino != step->old.ino)
+		return -ESTALE;
+	return TAKE_FD(&fd);
+}
+
 static int step_fail(struct cloche_err *err, int code, const struct step *step)
 {
 	const char *text = code == -ESTALE || code == -EEXIST
@@ -264,13 +278,9 @@ static int set_directory(const struct step *step)
 {
 	struct stat st;
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, step->new.mtime};
-	_own_(closep) int fd =
-		sys_openat2(AT_FDCWD, step->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
-			    RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
-	int r = fd < 0 ? fd : sys_fstat(fd, &st);
+	_own_(closep) int fd = step_open_directory(step, &st);
+	int r = fd < 0 ? fd : 0;
 
-	if (r == 0 && (st.st_dev != step->old.dev || st.st_ino != step->old.ino))
-		r = -ESTALE;
 	if (r == 0 && (step->what & WHAT_OWNER) != 0)
 		r = SYS_RESULT(fchown(fd, step->new.uid, step->new.gid));
 	if (r == 0 && (step->what & WHAT_ATTRIBUTES) != 0)

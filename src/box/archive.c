@@ -82,13 +82,7 @@ static int become_box(const struct job *job, struct cloche_err *err)
 {
 	if (job->userns_fd < 0)
 		return 0;
-	int r = sys_setns(job->userns_fd, CLONE_NEWUSER);
-	if (r == 0)
-		r = sys_setgroups(0, NULL);
-	if (r == 0)
-		r = sys_setresgid(0);
-	if (r == 0)
-		r = sys_setresuid(0);
+	int r = sys_become_root_of(job->userns_fd);
 	return r < 0 ? err_set(err, r, "cannot take the box's ids: %s", errno_text(r)) : 0;
 }
 

@@ -136,6 +136,11 @@ int change_open_parent(const struct changes *changes, const struct change *chang
 	return host_fd < 0 ? host_fd : open_below(host_fd, path, length);
 }
 
+bool change_is_private(const struct changes *changes, const struct change *change)
+{
+	return changes->stack->views[change->view].kind == LAYER_PRIVATE;
+}
+
 bool change_is_quiet(const struct change *change)
 {
 	return change->kind == CHANGE_CHANGED && change->what == WHAT_TIME &&

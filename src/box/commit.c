@@ -3,6 +3,7 @@
 
 #include "base/own.h"
 #include "box/committed.h"
+#include "box/leave.h"
 #include "sys/sys.h"
 
 #include <inttypes.h>
@@ -222,13 +223,25 @@ static int back(struct commit *commit, struct cloche_err *err)
 	return 0;
 }
 
-static int clean(struct commit *commit, struct cloche_err *err)
+/* From here on the box's own matter; there may be none any more. */
+static int leave(const struct commit *commit, int store_fd)
+{
+	char path[sizeof("boxes/") + sizeof(commit->name)];
+
+	(void)snprintf(path, sizeof(path), "boxes/%s", commit->name);
+	_own_(closep) int fd = sys_openat(store_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	return fd < 0 ? (fd == -ENOENT ? 0 : fd) : leave_begin(fd, &commit->leaving);
+}
+
+static int clean(struct commit *commit, int store_fd, struct cloche_err *err)
 {
 	struct cloche_err why = {0};
 	int r = commit_clean(commit, &why);
 
 	if (r == 0)
 		r = commit_sync(commit);
+	if (r == 0)
+		r = leave(commit, store_fd);
 	if (r == 0)
 		r = journal_remove(commit);
 	return r < 0 ? err_set(err, r, "all is committed; the next cloche command cleans up: %s",
@@ -251,6 +264,16 @@ static int stage(struct commit *commit, const struct changes *changes, const boo
 	return r < 0 ? err_set(err, r, "cannot write the journal: %s", errno_text(r)) : 0;
 }
 
+static int let_go(const struct stored_box *box, struct cloche_err *err)
+{
+	struct cloche_err why = {0};
+	int r = leave_finish(box, &why);
+
+	return r < 0 ? err_set(err, r, "all is committed; the next cloche command goes on: %s",
+			       why.text)
+		     : 0;
+}
+
 int commit_run(const struct stored_box *box, const struct changes *changes, const bool *chosen,
 	       struct cloche_err *err)
 {
@@ -258,6 +281,11 @@ int commit_run(const struct stored_box *box, const struct changes *changes, cons
 	(void)snprintf(commit.name, sizeof(commit.name), "%s", box->name);
 	int r = make_steps(&commit, changes, chosen, err);
 
+	buf_init(&commit.leaving, LEAVE_TEXT_MAX);
+	if (r == 0) {
+		r = leave_plan(&commit.leaving, box, changes, chosen);
+		r = r < 0 ? err_set(err, r, "cannot make a plan: %s", errno_text(r)) : 0;
+	}
 	if (r == 0 && commit.count > 0) {
 		r = journal_make(&commit, box->store->fd, err);
 		bool ours = r == 0 || (r != -EBUSY && commit.journal_fd >= 0);
@@ -269,7 +297,10 @@ int commit_run(const struct stored_box *box, const struct changes *changes, cons
 			/* Without these notes the next commit sees conflicts where there are none.
 			 */
 			(void)committed_note(box->fd, changes, chosen);
-			r = clean(&commit, err);
+			r = clean(&commit, box->store->fd, err);
+			if (r == 0)
+				r = let_go(box, err);
+			(void)leave_note_others(box, changes, chosen);
 			(void)committed_note_directories(box->fd, &commit, changes, chosen);
 		} else if (ours) {
 			(void)back(&commit, err); /* The error is the first one's. */
@@ -299,7 +330,7 @@ static int recover_one(int store_fd, const char *name, bool waits, commit_told t
 	commit.bulk = commit.count > SINGLE_MAX;
 	if (commit.state == COMMIT_GO)
 		finished = finish(&commit, &first) == 0;
-	r = finished ? clean(&commit, &first) : back(&commit, &first);
+	r = finished ? clean(&commit, store_fd, &first) : back(&commit, &first);
 	if (r < 0)
 		(void)err_set(err, r, "box '%s': %s", name, first.text);
 	commit_done(&commit);
@@ -310,20 +341,17 @@ static int recover_one(int store_fd, const char *name, bool waits, commit_told t
 
 int commit_recover(int store_fd, commit_told told, struct cloche_err *err)
 {
-	_own_(closep) int fd = sys_openat(store_fd, "commits", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	_own_(closedirp) DIR *dir = NULL;
 	const struct dirent *entry;
 	int first = 0;
+	int r = sys_open_dir(store_fd, "commits", &dir);
 
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : err_set(err, fd, "commits: %s", errno_text(fd));
-	_own_(closedirp) DIR *dir = fdopendir(fd);
-	if (dir == NULL)
-		return err_set(err, -ENOMEM, "out of memory");
-	fd = -1; /* Taken. */
+	if (r < 0)
+		return r == -ENOENT ? 0 : err_set(err, r, "commits: %s", errno_text(r));
 	while ((entry = readdir(dir)) != NULL) {
-		int r = entry->d_name[0] == '.'
-				? 0
-				: recover_one(store_fd, entry->d_name, false, told, err);
+		r = entry->d_name[0] == '.'
+			    ? 0
+			    : recover_one(store_fd, entry->d_name, false, told, err);
 
 		first = r < 0 && first == 0 ? r : first;
 	}

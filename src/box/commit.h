@@ -7,6 +7,7 @@
  *     apply   new and old change places (one rename each); then what is deleted is renamed aside
  *     done    ... and that is on the disk: only now is something lost for good
  *     clean   what is left under our names is removed, directories get their modes and times
+ *     leave   the box's layer lets go of it (leave.h)
  *
  * Until "done" everything can be taken back by the same renames, and is when any of them fails or
  * finds something else than was looked at. The journal (a file of the store's directory "commits",
@@ -19,7 +20,10 @@
 #ifndef CLOCHE_BOX_COMMIT_H
 #define CLOCHE_BOX_COMMIT_H
 
+#include "base/buf.h"
 #include "box/diff.h"
+
+#include <sys/stat.h>
 
 enum step_kind {
 	STEP_PUT,    /* what was staged takes the place of what is there, if anything is */
@@ -60,6 +64,7 @@ struct commit {
 	/* Where a directory was replaced or removed by others, nothing more can be done: what may
 	 * be left in it. The first. */
 	struct cloche_err lost;
+	struct buf leaving; /* see leave.h */
 };
 
 /* Commits those of the changes that are chosen (one flag each). -EBUSY: another commit is at it.
@@ -88,6 +93,9 @@ struct step *commit_push(struct commit *commit);
 
 /* The directory that a step is in, if it is still the one; and the name in it. */
 int step_open_parent(const struct step *step, const char **ret_name);
+
+/* The directory of a STEP_SET itself, if it is still the one. */
+int step_open_directory(const struct step *step, struct stat *ret_stat);
 
 int commit_stage(struct commit *commit, const struct changes *changes, const bool *chosen,
 		 struct cloche_err *err);

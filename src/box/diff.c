@@ -2,6 +2,7 @@
 #include "box/diff.h"
 
 #include "base/own.h"
+#include "box/conflict.h"
 #include "box/links.h"
 #include "box/moves.h"
 #include "box/tree.h"
@@ -136,49 +137,6 @@ static int compare(const struct walk *walk, const struct found *box, const struc
 	return (int)what;
 }
 
-static bool is_newer(const struct facts *host, struct timespec born)
-{
-	return time_reached(host->ctime, born);
-}
-
-/* What a host directory has in it counts, where all of it goes. */
-static bool tree_is_newer(int dir_fd, const char *name, struct timespec born, int depth)
-{
-	struct names names = {0};
-	struct tree tree = {.host_fd =
-				    sys_openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)};
-	bool newer = depth > DEPTH_MAX || tree_names(&tree, true, &names) < 0;
-
-	for (size_t i = 0; i < names.count && !newer; i++) {
-		struct found found;
-
-		newer = tree_find(&tree, names.list[i], &found) < 0 ||
-			(found.present && is_newer(&found.facts, born)) ||
-			(found.present && S_ISDIR(found.facts.mode) &&
-			 tree_is_newer(tree.host_fd, names.list[i], born, depth + 1));
-	}
-	names_done(&names);
-	tree_done(&tree);
-	return newer;
-}
-
-static enum conflict find_conflict(const struct walk *walk, const struct change *change,
-				   const struct found *below, struct timespec born)
-{
-	if (walk->since || !below->on_host || !below->present)
-		return CONFLICT_NONE;
-	bool whole = change->kind == CHANGE_DELETED || (change->what & WHAT_KIND) != 0;
-	if (!S_ISDIR(below->facts.mode) || whole ||
-	    (change->what & (WHAT_MODE | WHAT_OWNER | WHAT_ATTRIBUTES)) != 0) {
-		if (is_newer(&below->facts, born))
-			return CONFLICT_CHANGED;
-	}
-	if (S_ISDIR(below->facts.mode) && whole &&
-	    tree_is_newer(below->place.dir_fd, below->place.name, born, 0))
-		return CONFLICT_CHANGED;
-	return CONFLICT_NONE;
-}
-
 static int deleted(struct walk *walk, const struct tree *box_tree, const struct found *box,
 		   const struct found *below)
 {
@@ -189,8 +147,9 @@ static int deleted(struct walk *walk, const struct tree *box_tree, const struct 
 	change->kind = CHANGE_DELETED;
 	change->below = below->facts;
 	change->on_host = below->on_host;
-	change->conflict =
-		find_conflict(walk, change, below, box->whiteout ? box->born : box_tree->born);
+	change->conflict = walk->since ? CONFLICT_NONE
+				       : conflict_find(walk->changes->stack, change, below,
+						       box->whiteout ? box->born : box_tree->born);
 	return 0;
 }
 
@@ -212,22 +171,6 @@ static int look_for_link(struct walk *walk, const struct found *box, const struc
 	*ret_same = below->present && link.below_ino != 0 && link.below_ino == below->facts.ino &&
 		    link.below_dev == below->facts.dev;
 	return 0;
-}
-
-/* Copied from the host once, and nothing of this name is there. It may have been moved in the box;
- * then what it was copied from is still there. */
-static enum conflict origin_conflict(const struct walk *walk, const struct found *box,
-				     const struct realm *realm)
-{
-	const struct layer_view *view = &walk->changes->stack->views[walk->view];
-
-	/* overlayfs moves no directory that the host has. */
-	if (S_ISDIR(box->facts.mode))
-		return CONFLICT_GONE;
-	int r = origin_exists(box->oldest, realm, view_host(view));
-
-	/* A commit of the box itself may have put another one there, and the box has moved that. */
-	return r == 1 || box->facts.nlink > 1 ? CONFLICT_NONE : CONFLICT_PERHAPS_GONE;
 }
 
 /* Both there, or only the box's. */
@@ -261,10 +204,13 @@ static int changed(struct walk *walk, const struct tree *box_tree, const struct 
 	change->on_host = below->on_host;
 	change->forged = forged;
 	change->copied = mark_is(box->oldest, &box_tree->realm, "origin", 0);
-	change->conflict = below->present ? find_conflict(walk, change, below, box->born)
-			   : change->copied && !walk->since
-				   ? origin_conflict(walk, box, &box_tree->realm)
-				   : CONFLICT_NONE;
+	if (walk->since || change_is_private(walk->changes, change))
+		change->conflict = CONFLICT_NONE;
+	else if (below->present)
+		change->conflict = conflict_find(walk->changes->stack, change, below, box->born);
+	else
+		change->conflict =
+			conflict_missing(walk->changes->stack, change, box, &box_tree->realm);
 	if (first != NULL) {
 		change->link_to = strdup(first);
 		return change->link_to == NULL ? -ENOMEM : 0;
@@ -295,37 +241,6 @@ static int mark_too_deep(struct walk *walk, const struct found *box)
 	return 0;
 }
 
-static int walk_into(struct walk *walk, const struct tree *box_tree, const struct tree *below_tree,
-		     const char *name, int depth)
-{
-	struct found box = {0};
-	struct found below = {0};
-	struct tree inner = {.host_fd = -1};
-	struct tree inner_below = {.host_fd = -1, .realm = below_tree->realm};
-	int r = tree_find(box_tree, name, &box);
-
-	if (r == 0)
-		r = tree_find(below_tree, name, &below);
-	if (r < 0 || (!box.present && !below.present))
-		return r;
-	if (!box.present)
-		return deleted(walk, box_tree, &box, &below);
-	r = changed(walk, box_tree, &box, &below);
-	if (r < 0 || !S_ISDIR(box.facts.mode))
-		return r;
-	if (depth >= walk->depth_max)
-		return mark_too_deep(walk, &box);
-	r = tree_enter(box_tree, name, &box, &inner);
-	inner.born = box.born;
-	if (r == 0 && below.present && S_ISDIR(below.facts.mode))
-		r = tree_enter(below_tree, name, &below, &inner_below);
-	if (r == 0)
-		r = walk_tree(walk, &inner, &inner_below, depth + 1);
-	tree_done(&inner);
-	tree_done(&inner_below);
-	return r;
-}
-
 /* Another view is mounted there: what this one has below cannot be seen. */
 static bool is_other_view(const struct walk *walk)
 {
@@ -341,6 +256,69 @@ static bool is_other_view(const struct walk *walk)
 			return true;
 	}
 	return false;
+}
+
+/* In a private directory: is one of the paths that no guest has made there, or a directory around
+ * one if `around`, where we are? */
+static bool is_made_by_us(const struct walk *walk, bool around)
+{
+	const struct layer_stack *stack = walk->changes->stack;
+	const struct layer_view *view = &stack->views[walk->view];
+	size_t skip = strlen(view->guest);
+	size_t length = strlen(walk->path);
+
+	for (size_t i = 0; view->kind == LAYER_PRIVATE && i < stack->mount_count; i++) {
+		const char *path = stack->mounts[i];
+
+		if (strncmp(path, view->guest, skip) == 0 && path[skip] == '/' &&
+		    strncmp(path + skip + 1, walk->path, length) == 0 &&
+		    path[skip + 1 + length] == (around ? '/' : '\0'))
+			return true;
+	}
+	return false;
+}
+
+/* What is below it is not the private directory's. */
+static bool is_mount(const struct walk *walk)
+{
+	return is_made_by_us(walk, false);
+}
+
+static bool is_way_to_mount(const struct walk *walk)
+{
+	return is_made_by_us(walk, true);
+}
+
+static int walk_into(struct walk *walk, const struct tree *box_tree, const struct tree *below_tree,
+		     const char *name, int depth)
+{
+	struct found box = {0};
+	struct found below = {0};
+	struct tree inner = {.host_fd = -1};
+	struct tree inner_below = {.host_fd = -1, .realm = below_tree->realm};
+	int r = tree_find(box_tree, name, &box);
+
+	if (r == 0)
+		r = tree_find(below_tree, name, &below);
+	if (r < 0 || (!box.present && !below.present))
+		return r;
+	if (!box.present)
+		return deleted(walk, box_tree, &box, &below);
+	if (!is_way_to_mount(walk))
+		r = changed(walk, box_tree, &box, &below);
+	if (r < 0 || !S_ISDIR(box.facts.mode))
+		return r;
+	if (depth >= walk->depth_max)
+		return mark_too_deep(walk, &box);
+	r = tree_enter(box_tree, name, &box, &inner);
+	inner.born = box.born;
+	if (r == 0 && below.present && S_ISDIR(below.facts.mode))
+		r = tree_enter(below_tree, name, &below, &inner_below);
+	if (r == 0)
+		r = walk_tree(walk, &inner, &inner_below, depth + 1);
+	tree_done(&inner);
+	tree_done(&inner_below);
+	return r;
 }
 
 static int walk_tree(struct walk *walk, const struct tree *box, const struct tree *below, int depth)
@@ -359,7 +337,7 @@ static int walk_tree(struct walk *walk, const struct tree *box, const struct tre
 			r = -ENAMETOOLONG;
 			break;
 		}
-		if (!is_other_view(walk))
+		if (!is_other_view(walk) && !is_mount(walk))
 			r = walk_into(walk, box, below, names.list[i], depth);
 		if (r < 0)
 			break;
@@ -484,35 +462,6 @@ static int diff_file(struct walk *walk, const struct layer_view *view)
 	return r;
 }
 
-static bool is_below(const char *path, const char *top)
-{
-	size_t length = strlen(top);
-
-	return strncmp(path, top, length) == 0 && (path[length] == '\0' || path[length] == '/');
-}
-
-/* What was made where something is hidden would go over that; what was removed around it would take
- * it along. */
-static void settle_hidden(struct changes *changes)
-{
-	char path[2 * PATH_MAX];
-
-	for (size_t i = 0; i < changes->count; i++) {
-		struct change *change = &changes->list[i];
-		bool whole = change->kind == CHANGE_DELETED || (change->what & WHAT_KIND) != 0;
-
-		if (change->kind == CHANGE_ADDED || !change->on_host ||
-		    change_path(changes, change, path, sizeof(path)) < 0)
-			continue;
-		for (size_t j = 0; j < changes->stack->hidden_count; j++) {
-			const char *hidden = changes->stack->hidden[j];
-
-			if (is_below(path, hidden) || (whole && is_below(hidden, path)))
-				change->conflict = CONFLICT_HIDDEN;
-		}
-	}
-}
-
 /* Many layers make few levels; a guest may have made both, and the rest of the box is to be seen
  * all the same. */
 static int depth_for(const struct layer_stack *stack, const struct layer_view *view)
@@ -541,8 +490,7 @@ int diff_make(struct changes *ret_changes, const struct layer_stack *stack, bool
 				      .view = i,
 				      .since = since,
 				      .depth_max = depth_for(stack, view)};
-		/* Without anything below there is nothing to compare with. */
-		if (view->new_count == 0 || (view->kind == LAYER_PRIVATE && !since))
+		if (view->new_count == 0)
 			continue;
 		r = view->kind == LAYER_FILE ? diff_file(walk, view) : diff_tree(walk, view);
 		links_done(&walk->links);
@@ -552,7 +500,7 @@ int diff_make(struct changes *ret_changes, const struct layer_stack *stack, bool
 	}
 	free(walk);
 	if (r == 0 && !since)
-		settle_hidden(&changes);
+		conflict_settle_hidden(&changes);
 	if (r == 0)
 		r = moves_find(&changes);
 	if (r < 0) {

@@ -81,6 +81,10 @@ const char *view_host(const struct layer_view *view);
 int change_open_parent(const struct changes *changes, const struct change *change, bool below,
 		       const char **ret_name);
 
+/* In a directory that is the box's own: nothing of the host's lies below, and nothing of it can be
+ * committed. */
+bool change_is_private(const struct changes *changes, const struct change *change);
+
 /* A change of a directory's time alone: what every change in it brings with it. */
 bool change_is_quiet(const struct change *change);
 

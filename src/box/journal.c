@@ -8,6 +8,7 @@
  *     remove TEMP PARENT PATH OLD...   OLD: "-" or DEV INO MODE SIZE SEC NSEC
  *     set WHAT DEV INO PATH MODE UID GID SEC NSEC
  *     attribute NAME VALUE                            of the "set" before
+ *     of ..., entry ..., tree ..., directory ...      what leaves the box's layer (leave.h)
  *     staged INDEX DEV INO
  *     state N
  */
@@ -54,6 +55,7 @@ void commit_done(struct commit *commit)
 		attributes_done(&commit->steps[i].attributes);
 	}
 	free(commit->steps);
+	buf_done(&commit->leaving);
 	close_fd(&commit->commits_fd);
 	close_fd(&commit->journal_fd);
 	commit->steps = NULL;
@@ -195,6 +197,7 @@ int journal_make(struct commit *commit, int store_fd, struct cloche_err *err)
 	(void)buf_text(&text, HEADER);
 	for (size_t i = 0; i < commit->count; i++)
 		add_step(&text, &commit->steps[i]);
+	(void)buf_text(&text, buf_string(&commit->leaving));
 	if (r == 0)
 		r = write_synced(commit, &text);
 	buf_done(&text);
@@ -342,6 +345,14 @@ static int read_attribute(struct commit *commit, char **words, size_t count)
 	return 0;
 }
 
+/* As it is. */
+static int read_leaving(struct commit *commit, char **words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		(void)buf_format(&commit->leaving, "%s%s", i > 0 ? " " : "", words[i]);
+	return buf_text(&commit->leaving, "\n");
+}
+
 static int read_line(struct commit *commit, char *line)
 {
 	char *words[WORDS_MAX];
@@ -353,6 +364,9 @@ static int read_line(struct commit *commit, char *line)
 		return read_set(commit, words, count);
 	if (strcmp(words[0], "attribute") == 0)
 		return read_attribute(commit, words, count);
+	if (strcmp(words[0], "of") == 0 || strcmp(words[0], "entry") == 0 ||
+	    strcmp(words[0], "tree") == 0 || strcmp(words[0], "directory") == 0)
+		return read_leaving(commit, words, count);
 	if (strcmp(words[0], "staged") == 0 && count == 4) {
 		uint64_t index = number(words[1]);
 
@@ -392,6 +406,7 @@ int journal_open(struct commit *commit, int store_fd, const char *name, bool wai
 	struct stat st;
 
 	*commit = (struct commit){.commits_fd = -1, .journal_fd = -1};
+	buf_init(&commit->leaving, JOURNAL_MAX);
 	(void)snprintf(commit->name, sizeof(commit->name), "%s", name);
 	commit->commits_fd = open_commits(store_fd);
 	if (commit->commits_fd < 0)

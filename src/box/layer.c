@@ -73,7 +73,7 @@ static bool take_line(struct entry *entry, char *line)
 	const char *host = strtok_r(NULL, " ", &save);
 
 	if (kind == NULL || name == NULL || guest == NULL || host == NULL ||
-	    strchr("upfh", kind[0]) == NULL || kind[1] != '\0')
+	    strchr("upfhm", kind[0]) == NULL || kind[1] != '\0')
 		return false;
 	entry->kind = kind[0];
 	/* NAME is a directory's name as it is: it has no byte that a field could not have. */
@@ -178,27 +178,44 @@ static int write_views(int layer_fd, struct buf *buf, const char *old)
 	return sys_replace_file(layer_fd, "views", buf_string(buf));
 }
 
-/* Names that a mask takes away, and what is covered. */
-static int add_hidden(struct buf *buf, const struct piece *piece)
+static int add_path_line(struct buf *buf, char kind, const char *guest)
 {
 	char name[NAME_MAX + 1];
-	char guest[2 * PATH_MAX];
-	int r = 0;
 
-	if (piece->kind == PIECE_COVER) {
-		world_layer_name(piece->guest, name, sizeof(name));
-		return add_line(buf, 'h', name, piece->guest, "");
-	}
+	world_layer_name(guest, name, sizeof(name));
+	return add_line(buf, kind, name, guest, "");
+}
+
+/* Names that a mask takes away, and what is covered; names that private directories are given. */
+static int add_stubs(struct buf *buf, const struct piece *piece)
+{
+	char guest[2 * PATH_MAX];
+	int r = piece->kind == PIECE_COVER ? add_path_line(buf, 'h', piece->guest) : 0;
+
 	for (size_t i = 0; i < piece->stub_count && r == 0; i++) {
-		if (piece->stubs[i].kind != STUB_WHITEOUT)
-			continue;
+		bool hides = piece->stubs[i].kind == STUB_WHITEOUT;
+
 		(void)snprintf(guest, sizeof(guest), "%s/%s",
 			       strcmp(piece->guest, "/") == 0 ? "" : piece->guest,
 			       piece->stubs[i].path);
-		world_layer_name(guest, name, sizeof(name));
-		r = add_line(buf, 'h', name, guest, "");
+		if (hides || piece->kind == PIECE_PRIVATE)
+			r = add_path_line(buf, hides ? 'h' : 'm', guest);
 	}
 	return r;
+}
+
+/* What is mounted in a private directory has its place there. */
+static int add_mount(struct buf *buf, const struct root_plan *plan, const char *guest)
+{
+	for (size_t i = 0; i < plan->piece_count; i++) {
+		const struct piece *piece = &plan->pieces[i];
+		size_t length = strlen(piece->guest);
+
+		if (piece->kind == PIECE_PRIVATE && strncmp(piece->guest, guest, length) == 0 &&
+		    guest[length] == '/')
+			return add_path_line(buf, 'm', guest);
+	}
+	return 0;
 }
 
 int layer_note_views(int layer_fd, const struct root_plan *plan, struct cloche_err *err)
@@ -213,7 +230,9 @@ int layer_note_views(int layer_fd, const struct root_plan *plan, struct cloche_e
 		const struct piece *piece = &plan->pieces[i];
 		char kind = kind_of(piece);
 
-		r = add_hidden(&buf, piece);
+		r = add_stubs(&buf, piece);
+		if (r == 0)
+			r = add_mount(&buf, plan, piece->guest);
 		if (kind == 0 || r < 0)
 			continue;
 		world_layer_name(piece->guest, name, sizeof(name));
@@ -286,6 +305,16 @@ static enum layer_kind layer_kind_of(char kind)
 	return kind == 'u' ? LAYER_TREE : kind == 'p' ? LAYER_PRIVATE : LAYER_FILE;
 }
 
+static void view_done(struct layer_view *view)
+{
+	for (size_t i = 0; i < view->fd_count; i++)
+		(void)close(view->fds[i]);
+	free(view->fds);
+	free(view->guest);
+	free(view->host);
+	free(view->name);
+}
+
 static struct layer_view *view_for(struct layer_stack *stack, const struct entry *entry)
 {
 	for (size_t i = 0; i < stack->view_count; i++) {
@@ -304,9 +333,11 @@ static struct layer_view *view_for(struct layer_stack *stack, const struct entry
 		.guest = strdup(entry->guest),
 		.host = entry->host[0] != '\0' ? strdup(entry->host) : NULL,
 	};
-	if (view.guest == NULL || (entry->host[0] != '\0' && view.host == NULL)) {
-		free(view.guest);
-		free(view.host);
+	if (asprintf(&view.name, "%c/%s", entry->kind, entry->name) < 0)
+		view.name = NULL;
+	if (view.guest == NULL || view.name == NULL ||
+	    (entry->host[0] != '\0' && view.host == NULL)) {
+		view_done(&view);
 		return NULL;
 	}
 	views[stack->view_count] = view;
@@ -325,27 +356,43 @@ static int open_more(int dir_fd, const char *path, int flags)
 	return r < 0 ? fd : sys_openat(dir_fd, path, flags);
 }
 
-static int add_hidden_path(struct layer_stack *stack, const char *guest)
+static int add_path(char ***list, size_t *count, const char *guest)
 {
-	char **hidden = realloc(stack->hidden, (stack->hidden_count + 1) * sizeof(*hidden));
+	char **paths = realloc(*list, (*count + 1) * sizeof(*paths));
 
-	if (hidden == NULL)
+	if (paths == NULL)
 		return -ENOMEM;
-	stack->hidden = hidden;
-	hidden[stack->hidden_count] = strdup(guest);
-	return hidden[stack->hidden_count] == NULL ? -ENOMEM : (stack->hidden_count++, 0);
+	*list = paths;
+	paths[*count] = strdup(guest);
+	return paths[*count] == NULL ? -ENOMEM : ((*count)++, 0);
 }
 
-static int add_entry(struct layer_stack *stack, int layer_fd, const struct entry *entry,
-		     bool is_new)
+static void paths_done(char **list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(list[i]);
+	free(list);
+}
+
+/* What a layer is opened as. */
+struct layer_place {
+	int fd;
+	bool is_new;
+	bool is_top;
+};
+
+static int add_entry(struct layer_stack *stack, const struct layer_place *layer,
+		     const struct entry *entry)
 {
 	if (entry->kind == 'h')
-		return add_hidden_path(stack, entry->guest);
+		return add_path(&stack->hidden, &stack->hidden_count, entry->guest);
+	if (entry->kind == 'm')
+		return add_path(&stack->mounts, &stack->mount_count, entry->guest);
 	char path[NAME_MAX + 8];
 	int flags = entry->kind == 'f' ? O_PATH | O_NOFOLLOW : O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 
 	(void)snprintf(path, sizeof(path), "%c/%s", entry->kind, entry->name);
-	_own_(closep) int fd = open_more(layer_fd, path, flags);
+	_own_(closep) int fd = open_more(layer->fd, path, flags);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
 	struct layer_view *view = view_for(stack, entry);
@@ -354,7 +401,8 @@ static int add_entry(struct layer_stack *stack, int layer_fd, const struct entry
 		return -ENOMEM;
 	view->fds = fds;
 	fds[view->fd_count++] = TAKE_FD(&fd);
-	view->new_count += is_new;
+	view->new_count += layer->is_new;
+	view->in_top |= layer->is_top;
 	return 0;
 }
 
@@ -363,8 +411,11 @@ static int add_layer(struct layer_stack *stack, const struct stored_box *box, co
 {
 	_own_(freep) char *text = NULL;
 	_own_(closep) int layer_fd = store_layer_open(box->store, id);
+	const struct layer_place layer = {layer_fd, is_new, strcmp(id, box->stack.top) == 0};
 	int r = layer_fd < 0 ? layer_fd : layer_read_views(layer_fd, "views", &text);
 
+	if (r == 0)
+		r = known_read(&stack->known, layer_fd);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	_own_(freep) struct entry *entry = malloc(sizeof(*entry));
@@ -373,8 +424,7 @@ static int add_layer(struct layer_stack *stack, const struct stored_box *box, co
 		return -ENOMEM;
 	for (char *line; r == 0 && (line = strsep(&rest, "\n")) != NULL;) {
 		if (*line != '\0')
-			r = take_line(entry, line) ? add_entry(stack, layer_fd, entry, is_new)
-						   : -EINVAL;
+			r = take_line(entry, line) ? add_entry(stack, &layer, entry) : -EINVAL;
 	}
 	return r;
 }
@@ -399,8 +449,7 @@ static void drop_empty(struct layer_stack *stack)
 			stack->views[used++] = *view;
 			continue;
 		}
-		free(view->guest);
-		free(view->host);
+		view_done(view);
 	}
 	stack->view_count = used;
 }
@@ -442,18 +491,11 @@ int layer_stack_open(struct layer_stack *ret_stack, const struct stored_box *box
 
 void layer_stack_done(struct layer_stack *stack)
 {
-	for (size_t i = 0; i < stack->view_count; i++) {
-		struct layer_view *view = &stack->views[i];
-
-		for (size_t k = 0; k < view->fd_count; k++)
-			(void)close(view->fds[k]);
-		free(view->fds);
-		free(view->guest);
-		free(view->host);
-	}
-	for (size_t i = 0; i < stack->hidden_count; i++)
-		free(stack->hidden[i]);
-	free(stack->hidden);
+	for (size_t i = 0; i < stack->view_count; i++)
+		view_done(&stack->views[i]);
+	known_done(&stack->known);
+	paths_done(stack->hidden, stack->hidden_count);
+	paths_done(stack->mounts, stack->mount_count);
 	free(stack->views);
 	*stack = (struct layer_stack){0};
 }

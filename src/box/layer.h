@@ -13,8 +13,8 @@
  *     f/NAME     a file of which the box has its own copy, all of it
  *     views      which path each NAME stands for, one line each: "u|p|f NAME GUEST HOST", fields
  *                percent-encoded, HOST "-" where nothing of the host's lies below; "h NAME GUEST -"
- *                for what is hidden; of several lines for one NAME the last is true. Ours: no guest
- *                can write it
+ *                for what is hidden, "m NAME GUEST -" for what we have made a place for in a
+ * private directory; of several lines for one NAME the last is true. Ours: no guest can write it
  *
  * Everything below u, p and f was written by guests and is hostile. Names with a dot first do not
  * exist there (NAME is made by world_layer_name). Made by host root, owners are shifted by the
@@ -26,6 +26,7 @@
 #define CLOCHE_BOX_LAYER_H
 
 #include "base/err.h"
+#include "box/known.h"
 #include "box/store.h"
 
 #include <stdbool.h>
@@ -42,12 +43,14 @@ struct layer_view {
 	enum layer_kind kind;
 	char *guest; /* owned: where the box shows it, absolute */
 	char *host;  /* owned: what lies below all layers; NULL: nothing, or a skeleton */
+	char *name;  /* owned: its directory in a layer, "u/NAME" */
 	/* Owned: newest first; O_RDONLY | O_DIRECTORY, of a LAYER_FILE O_PATH. A layer that has
 	 * nothing there is left out. Never 0 of them. */
 	int *fds;
 	size_t fd_count;
 	/* The first so many are newer than the snapshot that was asked for; all, where none was. */
 	size_t new_count;
+	bool in_top; /* the first of fds is the top layer's */
 };
 
 struct layer_stack {
@@ -59,6 +62,10 @@ struct layer_stack {
 	 * some run, so that nothing it did there was about that. */
 	char **hidden;
 	size_t hidden_count;
+	/* Owned, each too: paths in private directories that no guest has made. */
+	char **mounts;
+	size_t mount_count;
+	struct known known; /* owned: of the host, from all layers */
 };
 
 /* The layers of an open box, read-only. `since` (may be NULL) is a snapshot's name: views without

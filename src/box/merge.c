@@ -182,22 +182,18 @@ static int merge_entry(struct merger *m, const char *name)
 static int merge_here(struct merger *m)
 {
 	for (bool found = true; found;) {
-		int copy_fd = open_dir(m->upper_fd, ".");
-		DIR *opened = copy_fd < 0 ? NULL : fdopendir(copy_fd);
-		_own_(closedirp) DIR *dir = opened;
+		_own_(closedirp) DIR *dir = NULL;
 		const struct dirent *entry;
+		int r = sys_open_dir(m->upper_fd, ".", &dir);
 
-		if (dir == NULL) {
-			if (copy_fd >= 0)
-				(void)close(copy_fd); /* Not taken. */
-			return copy_fd < 0 ? copy_fd : -ENOMEM;
-		}
+		if (r < 0)
+			return r;
 		found = false;
 		while ((entry = readdir(dir)) != NULL) {
 			if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 				continue;
 			found = true;
-			int r = merge_entry(m, entry->d_name);
+			r = merge_entry(m, entry->d_name);
 			if (r != 0)
 				return r;
 		}
@@ -362,6 +358,8 @@ static int merge_layers(const struct stored_box *box, struct cloche_err *err)
 		r = upper_fd < 0 ? upper_fd : lower_fd;
 	if (r == 0)
 		r = layer_merge_views(upper_fd, lower_fd);
+	if (r == 0)
+		r = known_merge(upper_fd, lower_fd);
 	const struct merged_layers layers = {box, lower, upper_fd, lower_fd};
 	for (size_t i = 0; i < ARRAY_LENGTH(kinds) && r == 0; i++)
 		r = merge_kind(&layers, kinds[i]);

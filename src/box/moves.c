@@ -120,7 +120,8 @@ int moves_find(struct changes *changes)
 		if (change->moved_from == NULL)
 			return -ENOMEM;
 		from->moved = true;
-		change->conflict = CONFLICT_NONE;
+		if (change->conflict == CONFLICT_PERHAPS_GONE)
+			change->conflict = CONFLICT_NONE;
 	}
 	settle(changes);
 	return 0;

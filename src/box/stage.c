@@ -362,13 +362,9 @@ static int stage_put(struct stage *stage, struct step *step)
 static int try_set(struct stage *stage, const struct step *step)
 {
 	struct stat st;
-	_own_(closep) int fd =
-		sys_openat2(AT_FDCWD, step->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
-			    RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
-	int r = fd < 0 ? fd : sys_fstat(fd, &st);
+	_own_(closep) int fd = step_open_directory(step, &st);
+	int r = fd < 0 ? fd : 0;
 
-	if (r == 0 && (st.st_dev != step->old.dev || st.st_ino != step->old.ino))
-		r = -ESTALE;
 	if (r == 0 && geteuid() != 0 && st.st_uid != geteuid())
 		r = step->change == SIZE_MAX ? 0 : -EPERM;
 	return r < 0 ? err_set(stage->err, r, "cannot change '%s': %s", step->path, errno_text(r))

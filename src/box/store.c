@@ -2,6 +2,7 @@
 #include "box/store.h"
 
 #include "base/own.h"
+#include "box/leave.h"
 #include "box/merge.h"
 #include "box/trash.h"
 #include "sys/sys.h"
@@ -340,8 +341,6 @@ static int lock_box(struct stored_box *box, enum store_access access, struct clo
 	if (runs == 1)
 		return err_set(err, -EBUSY, "box '%s' is in use: process %s runs it", box->name,
 			       who[0] == '\0' ? "?" : who);
-	if (r >= 0 && access == STORE_RUN)
-		r = begin_run(box);
 	return r < 0 ? err_set(err, r, "cannot lock box '%s': %s", box->name, errno_text(r)) : 0;
 }
 
@@ -376,8 +375,14 @@ int store_box_open(struct stored_box *ret_box, const struct store *store, const 
 	} while (r == 0 && !is_still_there(&box));
 	if (r == 0)
 		r = read_stack(&box, err);
+	if (r == 0 && access != STORE_LOOK)
+		r = leave_finish(&box, err);
 	if (r == 0 && access != STORE_LOOK && box.stack.merging[0] != '\0')
 		r = merge_finish(&box, err);
+	if (r == 0 && access == STORE_RUN) {
+		r = begin_run(&box);
+		r = r < 0 ? err_set(err, r, "cannot lock box '%s': %s", name, errno_text(r)) : 0;
+	}
 	if (r < 0) {
 		store_box_close(&box);
 		return r;

@@ -96,16 +96,11 @@ void store_sweep(const char *home, bool rooted)
 static uint64_t usage(int dir_fd, bool *complete, int depth)
 {
 	uint64_t bytes = 0;
-	int copy_fd =
-		depth > USAGE_DEPTH_MAX ? -ELOOP : sys_openat(dir_fd, ".", O_RDONLY | O_DIRECTORY);
-	DIR *opened = copy_fd < 0 ? NULL : fdopendir(copy_fd);
-	_own_(closedirp) DIR *dir = opened;
+	_own_(closedirp) DIR *dir = NULL;
 	const struct dirent *entry;
 
-	if (dir == NULL) {
+	if (depth > USAGE_DEPTH_MAX || sys_open_dir(dir_fd, ".", &dir) < 0) {
 		*complete = false;
-		if (copy_fd >= 0)
-			(void)close(copy_fd); /* Not taken. */
 		return 0;
 	}
 	while ((entry = readdir(dir)) != NULL) {

@@ -181,6 +181,24 @@ static int ask_person(void *arg, const struct changes *changes, size_t index, un
 	}
 }
 
+/* What the box has changed nothing at is a mistake; so is what only the box has. */
+static int check_paths(const struct choice *within, const struct changes *changes, const char *name,
+		       struct cloche_err *err)
+{
+	const char *missed = choice_missed(within, changes, true);
+
+	if (missed != NULL)
+		return err_set(err, -ENOENT, "box '%s' has changed nothing at '%s'", name, missed);
+	missed = choice_missed(within, changes, false);
+	if (missed != NULL)
+		return err_set(
+			err, -EINVAL,
+			"'%s' is in a directory of the box's own: the host's is another one, and "
+			"nothing of it can be committed",
+			missed);
+	return 0;
+}
+
 int commit_box(const char *name, const struct pick_options *wanted, bool interactive, bool dry,
 	       struct cloche_err *err)
 {
@@ -191,13 +209,8 @@ int commit_box(const char *name, const struct pick_options *wanted, bool interac
 	size_t left = 0;
 	int r = kept_open(&kept, name, dry ? STORE_LOOK : STORE_CHANGE, NULL, err);
 
-	if (r == 0) {
-		const char *missed = choice_missed(&wanted->within, &kept.changes);
-
-		if (missed != NULL)
-			r = err_set(err, -ENOENT, "box '%s' has changed nothing at '%s'", name,
-				    missed);
-	}
+	if (r == 0)
+		r = check_paths(&wanted->within, &kept.changes, name, err);
 	if (interactive) {
 		pick.ask = ask_person;
 		pick.arg = &all;

@@ -169,6 +169,8 @@ static void print_json(const struct changes *changes, const struct change *chang
 		put_facts(object, "after", &change->box);
 	if (change->conflict != CONFLICT_NONE)
 		put_text(object, "host", conflicts[change->conflict]);
+	if (change_is_private(changes, change))
+		(void)json_object_object_add(object, "private", json_object_new_boolean(true));
 	if (change->forged)
 		(void)json_object_object_add(object, "forged", json_object_new_boolean(true));
 	if (change->too_deep)

@@ -128,12 +128,13 @@ bool choice_has(const struct choice *choice, const char *path)
 	return false;
 }
 
-static bool is_about(const char *path, const struct changes *changes)
+static bool is_about(const char *path, const struct changes *changes, bool with_private)
 {
 	char changed[2 * PATH_MAX];
 
 	for (size_t i = 0; i < changes->count; i++) {
-		if (change_path(changes, &changes->list[i], changed, sizeof(changed)) > 0 &&
+		if ((with_private || !change_is_private(changes, &changes->list[i])) &&
+		    change_path(changes, &changes->list[i], changed, sizeof(changed)) > 0 &&
 		    (path_below(changed, path) ||
 		     (changes->list[i].kind == CHANGE_DELETED && path_below(path, changed))))
 			return true;
@@ -141,10 +142,11 @@ static bool is_about(const char *path, const struct changes *changes)
 	return false;
 }
 
-const char *choice_missed(const struct choice *choice, const struct changes *changes)
+const char *choice_missed(const struct choice *choice, const struct changes *changes,
+			  bool with_private)
 {
 	for (size_t i = 0; i < choice->count; i++) {
-		if (!is_about(choice->paths[i], changes))
+		if (!is_about(choice->paths[i], changes, with_private))
 			return choice->paths[i];
 	}
 	return NULL;
@@ -190,7 +192,7 @@ static const char *const conflicts[] = {
 };
 
 /* What the letter does not say. */
-static void add_details(struct buf *out, const struct change *change)
+static void add_details(struct buf *out, const struct change *change, bool is_private)
 {
 	const char *before = "  ";
 	mode_t mode = change->kind == CHANGE_DELETED ? change->below.mode : change->box.mode;
@@ -220,6 +222,8 @@ static void add_details(struct buf *out, const struct change *change)
 		(void)buf_format(out, "%sforged marks", change->conflict != 0 ? ", " : before);
 	if (change->too_deep)
 		(void)buf_format(out, "%stoo deep: not looked into", before);
+	else if (is_private)
+		(void)buf_format(out, "%sprivate", before);
 }
 
 void change_line(struct buf *out, const struct changes *changes, const struct change *change)
@@ -239,5 +243,5 @@ void change_line(struct buf *out, const struct changes *changes, const struct ch
 		(void)buf_text(out, change->moved_from != NULL ? "  from " : "  same file as ");
 		(void)buf_escaped(out, path, n < 0 ? 0 : (size_t)n);
 	}
-	add_details(out, change);
+	add_details(out, change, change_is_private(changes, change));
 }

@@ -33,8 +33,10 @@ int choice_add(struct choice *choice, const char *argument, struct cloche_err *e
 void choice_done(struct choice *choice);
 /* At or below one of them. */
 bool choice_has(const struct choice *choice, const char *path);
-/* The first that is no change's and around none; NULL: all are about something. */
-const char *choice_missed(const struct choice *choice, const struct changes *changes);
+/* The first that is no change's and around none, those of private directories counted or not; NULL:
+ * all are about something. */
+const char *choice_missed(const struct choice *choice, const struct changes *changes,
+			  bool with_private);
 
 /* One line without its end: "M path  content, mode". */
 void change_line(struct buf *out, const struct changes *changes, const struct change *change);

@@ -38,6 +38,8 @@ static enum pick judge(const struct picker *picker, size_t index, const char *pa
 	const struct pick_options *options = picker->options;
 	unsigned risks = picker->picks.risks[index];
 
+	if (change_is_private(picker->changes, change))
+		return PICK_PRIVATE;
 	if (options->within.count > 0 && !choice_has(&options->within, path))
 		return PICK_OUTSIDE;
 	if (choice_has(&options->excluded, path))
@@ -125,7 +127,9 @@ static int pick_all(struct picker *picker, struct cloche_err *err)
 	int stopped = 0;
 
 	for (size_t i = 0; i < changes->count; i++) {
-		int r = risk_of(picker->lookup, changes, &changes->list[i]);
+		int r = change_is_private(changes, &changes->list[i])
+				? 0
+				: risk_of(picker->lookup, changes, &changes->list[i]);
 
 		if (r < 0 || change_path(changes, &changes->list[i], path, sizeof(path)) < 0)
 			return err_set(err, r < 0 ? r : -ENAMETOOLONG, "'%s': %s",

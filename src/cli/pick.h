@@ -16,8 +16,9 @@ enum pick {
 	PICK_DECLINED, /* by a person */
 	PICK_RISKY,
 	PICK_CONFLICT,
-	PICK_FORGED, /* or not looked into, or of an owner that the host does not have */
-	PICK_BELOW,  /* its directory stays out */
+	PICK_FORGED,  /* or not looked into, or of an owner that the host does not have */
+	PICK_BELOW,   /* its directory stays out */
+	PICK_PRIVATE, /* of a directory that is the box's own */
 };
 
 struct picks {

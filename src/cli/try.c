@@ -33,7 +33,8 @@ static int show_changes(const char *box, bool lines, struct cloche_err *err)
 	for (size_t i = 0; i < kept.changes.count && r == 0; i++) {
 		const struct change *change = &kept.changes.list[i];
 
-		if (change_is_quiet(change) || (change->moved && !lines))
+		if (change_is_quiet(change) || (change->moved && !lines) ||
+		    change_is_private(&kept.changes, change))
 			continue;
 		count++;
 		if (lines) {

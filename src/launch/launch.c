@@ -6,6 +6,7 @@
 #include "box/commit.h"
 #include "box/layer.h"
 #include "box/log.h"
+#include "box/note.h"
 #include "box/store.h"
 #include "launch/loop.h"
 #include "launch/network.h"
@@ -437,8 +438,10 @@ int launch_run(const struct launch_options *options, struct cloche_err *err)
 		status = run(launch, err);
 	launch->report.exit_status = status;
 	launch->report.box_peak_bytes = limiter_memory_peak(&launch->limiter);
-	if (launch->box.fd >= 0)
+	if (launch->box.fd >= 0) {
+		note_covered(&launch->box);
 		log_end(launch, status, err);
+	}
 	if (status >= 0 && options->report != NULL) {
 		*options->report = launch->report;
 		launch->report = (struct report){0};

@@ -14,6 +14,9 @@
 #include <sys/statvfs.h>
 
 #define DISK_INTERVAL_MS 100
+/* Many files take long to count: no more than a twentieth of the time goes into that. */
+#define RECOUNT_MS    1000
+#define RECOUNT_RATIO 20
 
 struct loop {
 	struct launch *launch;
@@ -26,8 +29,9 @@ struct loop {
 	uint64_t next_disk_ms;
 	uint64_t disk_used; /* of the box when it was last counted */
 	uint64_t disk_free; /* of the file system then */
-	int exec_error;	    /* positive errno */
-	int failure;	    /* negative errno; err is set */
+	uint64_t recount_ms;
+	int exec_error; /* positive errno */
+	int failure;	/* negative errno; err is set */
 	bool exited;
 	int wait_status;
 	bool needs_storage;
@@ -216,9 +220,12 @@ static void check_disk(struct loop *loop)
 	bool complete = true;
 
 	loop->next_disk_ms = sys_now_ms() + DISK_INTERVAL_MS;
-	if (loop->disk_used + growth <= limit && loop->disk_free != 0 && growth < limit / 8)
+	if (loop->disk_used + growth <= limit && loop->disk_free != 0 && growth < limit / 8 &&
+	    loop->next_disk_ms < loop->recount_ms)
 		return;
+	uint64_t began = sys_now_ms();
 	uint64_t used = store_usage(fd, &complete);
+	loop->recount_ms = sys_now_ms() + RECOUNT_MS + RECOUNT_RATIO * (sys_now_ms() - began);
 	/* A directory that we may not read hides what is in it: the worst is assumed. */
 	if (!complete && used < loop->disk_used + growth)
 		used = loop->disk_used + growth;

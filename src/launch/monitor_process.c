@@ -111,17 +111,8 @@ static void set_word(uint32_t *word, uint32_t value)
 /* The box's ids in the box's user namespace, and nothing of the host's. */
 static int become_box(const struct launch *launch)
 {
-	int r = 0;
+	int r = launch->identity.rooted ? sys_become_root_of(launch->userns_fd) : 0;
 
-	if (launch->identity.rooted) {
-		r = sys_setns(launch->userns_fd, CLONE_NEWUSER);
-		if (r == 0)
-			r = sys_setgroups(0, NULL);
-		if (r == 0)
-			r = sys_setresgid(0);
-		if (r == 0)
-			r = sys_setresuid(0);
-	}
 	/* Changing ids forgets it. */
 	return r < 0 ? r : sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
 }

@@ -89,6 +89,18 @@ int sys_replace_file(int dir_fd, const char *name, const char *text)
 	return sync_fd < 0 ? sync_fd : sys_fsync(sync_fd);
 }
 
+int sys_open_dir(int dir_fd, const char *name, DIR **ret_dir)
+{
+	_own_(closep) int fd = sys_openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (dir == NULL)
+		return fd < 0 ? fd : -ENOMEM;
+	(void)TAKE_FD(&fd);
+	*ret_dir = dir;
+	return 0;
+}
+
 int sys_scan_dir(int dir_fd, struct dirent ***ret_entries,
 		 int (*filter)(const struct dirent *entry))
 {
@@ -179,20 +191,16 @@ static int remove_entry(struct removal *removal, int dir_fd, const char *name, i
 
 static int remove_children(struct removal *removal, int fd, int depth)
 {
-	int copy_fd = sys_openat(fd, ".", O_RDONLY | O_DIRECTORY);
-	if (copy_fd < 0)
-		return copy_fd;
-	_own_(closedirp) DIR *dir = fdopendir(copy_fd);
-	if (dir == NULL) {
-		(void)close(copy_fd); /* fdopendir did not take it. */
-		return -ENOMEM;
-	}
+	_own_(closedirp) DIR *dir = NULL;
+	int r = sys_open_dir(fd, ".", &dir);
+	if (r < 0)
+		return r;
 	int first = 0;
 	struct dirent *entry;
 	while ((entry = readdir(dir)) != NULL) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		int r = remove_entry(removal, fd, entry->d_name, depth);
+		r = remove_entry(removal, fd, entry->d_name, depth);
 		if (r < 0 && first == 0)
 			first = r;
 	}

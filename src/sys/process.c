@@ -66,6 +66,17 @@ int sys_prctl(int option, unsigned long a, unsigned long b, unsigned long c)
 	return SYS_RESULT(prctl(option, a, b, c, 0UL));
 }
 
+int sys_become_root_of(int userns_fd)
+{
+	int r = sys_setns(userns_fd, CLONE_NEWUSER);
+
+	if (r == 0)
+		r = sys_setgroups(0, NULL);
+	if (r == 0)
+		r = sys_setresgid(0);
+	return r < 0 ? r : sys_setresuid(0);
+}
+
 int sys_capset(uint64_t mask)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};

@@ -7,6 +7,7 @@
 #ifndef CLOCHE_SYS_SYS_H
 #define CLOCHE_SYS_SYS_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -167,9 +168,11 @@ int sys_mkdir_all(int dir_fd, const char *path, mode_t mode);
  * synced. A crash leaves the old one or the new one, and maybe NAME.new. */
 int sys_replace_file(int dir_fd, const char *name, const char *text);
 
+/* The directory opened anew, without following a symlink; the caller closes it. */
+int sys_open_dir(int dir_fd, const char *name, DIR **ret_dir);
+
 /* The entries of a directory, sorted, that `filter` (NULL: all) is not 0 for: heap, as scandir(3)
  * has them. How many. */
-struct dirent;
 int sys_scan_dir(int dir_fd, struct dirent ***ret_entries,
 		 int (*filter)(const struct dirent *entry));
 
@@ -337,6 +340,9 @@ static inline int sys_setgroups(size_t count, const gid_t *groups)
 {
 	return SYS_RAW(SYS_setgroups, count, groups);
 }
+
+/* Joins the user namespace as its root, with no other group. */
+int sys_become_root_of(int userns_fd);
 
 /* Sets effective and permitted capabilities to `mask`, inheritable to none. */
 int sys_capset(uint64_t mask);

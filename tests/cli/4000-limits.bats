@@ -206,3 +206,29 @@ print(used.children_user + used.children_system)'
 	succeeds
 	prints ran
 }
+
+@test "--disk holds also while others free space on the same file system" {
+	head -c 64M /dev/zero >"$SCRATCH/other"
+	sync "$SCRATCH/other"
+	mkfifo "$SCRATCH/go"
+	# shellcheck disable=SC2016
+	"$CLOCHE" run -b "disk$$" --disk 8M --wall 200s --report "$SCRATCH/report" --write "$SCRATCH/go" -- sh -c '
+		head -c 1M /dev/zero >a; echo ready; read x <"$0"
+		for i in $(seq 12); do head -c 1M /dev/zero >b$i; done; exec sleep 1000' \
+		"$SCRATCH/go" </dev/null >"$SCRATCH/out" 2>"$SCRATCH/err" 3>&- &
+	local launcher=$! status=0
+	eventually 60 grep -q ready "$SCRATCH/out"
+	# By then it has been counted once at least.
+	eventually 60 older_than "$launcher" 1
+	rm "$SCRATCH/other"
+	sync "$SCRATCH"
+	# shellcheck disable=SC2016
+	timeout 20 sh -c 'echo >"$0"' "$SCRATCH/go"
+	wait "$launcher" || status=$?
+	grep -q '"ended": *"disk"' "$SCRATCH/report" || tell "status $status: $(cat "$SCRATCH/report")"
+	"$CLOCHE" box remove "disk$$"
+}
+
+older_than() { # PID SECONDS
+	[ "$(ps -o etimes= -p "$1")" -gt "$2" ]
+}

@@ -264,3 +264,32 @@ A $HERE/userdef.reg  symlink"
 	cloche diff --reg "$BOX"
 	succeeds
 }
+
+@test "what is in directories of the box's own is listed, and cannot be committed" {
+	mkdir -p "$SCRATCH/given/deep"
+	echo x >"$SCRATCH/given/file"
+	box -b "$BOX" --private /var/tmp/own --read "$SCRATCH/given:/var/tmp/own/a/given" \
+		--read "$SCRATCH/given/file:/var/tmp/own/file" -- \
+		sh -ec 'cd /var/tmp/own; echo mine >mine; mkdir -p a/d; ln -s mine link; echo here >"$0"/here' "$PWD"
+	succeeds
+	cloche diff "$BOX"
+	prints "A $PWD/here
+A /var/tmp/own/a/d/  private
+A /var/tmp/own/link  symlink, private
+A /var/tmp/own/mine  private"
+	cloche diff --json "$BOX" /var/tmp/own/mine
+	says '"private":true'
+	cloche diff --text "$BOX" /var/tmp/own/mine
+	says "+mine"
+	cloche commit "$BOX" /var/tmp/own/mine
+	fails_with 125
+	complains "'/var/tmp/own/mine' is in a directory of the box's own"
+	cloche commit "$BOX"
+	succeeds
+	prints "committed:
+  A $PWD/here"
+	[ ! -e /var/tmp/own ]
+	cloche diff "$BOX"
+	says_not here
+	says "A /var/tmp/own/mine  private"
+}

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A commit, interfered with at every one of its system calls in turn: killed before it, killed
 after it, the call failed. Afterwards, and after the next cloche command, the host is exactly what
-it was or exactly what the box shows, the layer is untouched, and nothing lies about.
+it was or exactly what the box shows, which is what it showed, and nothing lies about.
 
     faults.py CLOCHE AT_CALL before|after|ENOSPC|EIO [FIRST [LAST]]    in an empty directory
 
@@ -58,14 +58,43 @@ def left_over():
     return found + [name for name in os.listdir(store() + "/commits") if name == BOX]
 
 
-def restore():
+def restore_host():
     shutil.rmtree("host")
     run("cp", "-a", "saved", "host")
 
 
-def one(cloche, at_call, how, number, before, after):
-    """False: there is no such call any more."""
-    restore()
+def make_box(cloche):
+    """What was committed has left the box's layer. Returns what the box shows."""
+    restore_host()
+    os.chdir("host")
+    run(cloche, "box", "remove", BOX, status=None)
+    run(cloche, "run", "-b", BOX, "--", "sh", "-ec", CHANGES)
+    os.chdir("..")
+    return shown(cloche)
+
+
+def shown(cloche):
+    """What the box has of the directory."""
+    me = os.path.abspath(model.__file__)
+    os.chdir("host")
+    done = run(cloche, "run", "-b", BOX, "--read", os.path.dirname(me), "--", sys.executable, "-I",
+               me, "dump", os.getcwd())
+    os.chdir("..")
+    return model.json.loads(done.stdout)[0]
+
+
+def tell(before, after, now):
+    print("times of the root: %d %d" % (before[1], now[1]))
+    for path in sorted(set(before[0]) | set(after) | set(now[0])):
+        states = [tree.get(path) for tree in (before[0], after, now[0])]
+        if states[2] != states[0]:
+            print("%r\n  before %s\n  after  %s\n  now    %s" % (path, *states))
+
+
+def one(cloche, at_call, how, number, after):
+    """1: it was committed; 0: it was not; -1: there is no such call any more."""
+    restore_host()
+    before = host()
     done = run(at_call, str(number), how, "--", cloche, "commit", "--force-conflict", "host",
                "--accept-risk", "permission", BOX, status=None)
     if how in ("ENOSPC", "EIO") and done.returncode == 125 and "next cloche" not in done.stdout:
@@ -74,16 +103,14 @@ def one(cloche, at_call, how, number, before, after):
     now = host()
     same = now == before or now[0] == after
     if not same:
-        print("times of the root: %d %d" % (before[1], now[1]))
-        for path in sorted(set(before[0]) | set(after) | set(now[0])):
-            states = [tree.get(path) for tree in (before[0], after, now[0])]
-            if states[2] != states[0]:
-                print("%r\n  before %s\n  after  %s\n  now    %s" % (path, *states))
+        tell(before, after, now)
     assert same, "neither before nor after\n%s\n%s" % (done.stdout, told.stdout)
     if done.returncode in (0, 99):
         assert now[0] == after, "succeeded, and not as after\n%s" % done.stdout
     assert not left_over(), "left: %s" % left_over()
-    return done.returncode != 99
+    assert shown(cloche) == after, "the box shows something else\n%s" % done.stdout
+    assert not os.path.exists(store() + "/boxes/" + BOX + "/leaving"), "it has not left"
+    return -1 if done.returncode == 99 else now[0] == after
 
 
 def main():
@@ -93,19 +120,15 @@ def main():
     os.mkdir("host")
     run("sh", "-ec", "cd host; %s" % BEFORE)
     run("cp", "-a", "host", "saved")
-    os.chdir("host")
-    run(cloche, "run", "-b", BOX, "--", "sh", "-ec", CHANGES)
-    me = os.path.abspath(model.__file__)
-    after = run(cloche, "run", "-b", BOX, "--read", os.path.dirname(me), "--", sys.executable, "-I",
-                me, "dump", os.getcwd()).stdout
-    os.chdir("..")
-    after = model.json.loads(after)[0]
     failed = 0
+    number = first
+    committed = 1
+    after = None
     try:
-        restore()
-        before = host()
-        number = first
-        while number <= last and one(cloche, at_call, how, number, before, after):
+        while number <= last and committed >= 0:
+            if committed:
+                after = make_box(cloche)
+            committed = one(cloche, at_call, how, number, after)
             number += STEP
         print("%d calls, one in %d tried" % (number - 1, STEP))
     except AssertionError as error:

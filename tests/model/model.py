@@ -360,6 +360,8 @@ class Test:
         for path, blocks in BLOCKS.items():
             if blocks > shown.get(path, blocks) + 1000:
                 raise Failure("a hole was filled: %r" % path)
+        # Where it has left the box's layer, the host's is seen through it.
+        self.differences("after commit: box, before", self.show(), box)
         if any(name.startswith(".cloche-") for _, dirs, files in os.walk(self.work)
                for name in dirs + files):
             raise Failure("something was left")
