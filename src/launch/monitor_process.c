@@ -58,6 +58,9 @@ static int prepare(struct launch *launch, struct built_world *world, struct cloc
 	r = SYS_RESULT(sethostname(hostname, strlen(hostname)));
 	if (r < 0)
 		return err_set(err, r, "hostname '%s': %s", hostname, errno_text(r));
+	r = streams_protect(launch, err);
+	if (r < 0)
+		return r;
 	if (launch->policy->net != NET_HOST && !launch->identity.rooted) {
 		r = network_begin(launch, err);
 		if (r < 0)
@@ -304,7 +307,7 @@ static _Noreturn void serve(struct launch *launch, struct start *start)
 	monitor.audit_fd = launch->link_fd;
 	monitor.init_pid_fd = start->init_fd;
 	memcpy(monitor.tmpfs_fds, start->world.tmpfs_fds, sizeof(monitor.tmpfs_fds));
-	monitor.keep_set_id = launch->root.has_write;
+	monitor.keep_set_id = launch->keeps_set_id;
 	monitor.report = launch->plan.options.report_refusals;
 	monitor.hooks = launch->options->hooks;
 	if (launch->limiter.memory == LIMIT_COUNTED)
