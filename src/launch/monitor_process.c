@@ -278,6 +278,7 @@ static void settle(struct launch *launch, const struct start *start, struct moni
 
 	sys_close_others(kept, ARRAY_LENGTH(kept));
 	launch_forget_caller(launch);
+	identity_share_counts(start->proc_fd);
 	if (monitor_init(monitor, launch->stream_fd) < 0 || keep_authority(launch) < 0 ||
 	    monitor_confine(&launch->plan, identity_capabilities(&launch->identity)) < 0)
 		_exit(EXIT_OURS); /* The kernel ends the box with us. */
