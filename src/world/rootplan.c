@@ -144,6 +144,33 @@ static int host_has(struct maker *m, const struct piece *piece, const char *path
 	return 1;
 }
 
+/* What is mounted inside a directory that the guest may write to lies over an inode: with a
+ * directory above it renamed it goes along, and the next box would look for it in vain. Nobody
+ * renames a mount point, so these directories become some. */
+static int pin_parents(struct maker *m, const char *guest)
+{
+	const struct piece *piece = piece_of(m, guest);
+	const struct piece pin = {
+		.kind = PIECE_WRITE, .is_dir = true, .recursive = true, .origin = piece->origin};
+	size_t base = (size_t)(below(guest, piece->guest) - guest);
+	_own_(freep) char *source = strdup(piece->host);
+	_own_(freep) char *path = strdup(guest);
+	char host[PATH_MAX];
+	int r = 0;
+
+	if (source == NULL || path == NULL)
+		return no_memory(m);
+	const char *rest = path + base;
+	for (char *end = strchr(path + base, '/'); end != NULL && r == 0;
+	     end = strchr(end + 1, '/')) {
+		*end = '\0';
+		join(host, source, rest);
+		r = push_piece(m, pin, path, host);
+		*end = '/';
+	}
+	return r;
+}
+
 /* Makes sure that something can be mounted at `guest`. */
 static int need_point(struct maker *m, const char *guest, bool is_dir)
 {
@@ -155,7 +182,7 @@ static int need_point(struct maker *m, const char *guest, bool is_dir)
 	const char *path = below(guest, piece->guest);
 	int r = host_has(m, piece, path, is_dir);
 	if (r != 0)
-		return r < 0 ? r : 0;
+		return r > 0 && piece->kind == PIECE_WRITE ? pin_parents(m, guest) : r < 0 ? r : 0;
 	if (piece->kind == PIECE_WRITE)
 		return err_set(
 			m->err, -ENOENT,
@@ -265,6 +292,18 @@ static int add_skeleton(struct maker *m, const struct view *view, const char *ho
 	return r;
 }
 
+/* /proc, /sys and the like, and what is mounted in them. */
+static bool is_pseudo(const struct maker *m, const char *host)
+{
+	for (size_t i = 0; i < m->mounts->count; i++) {
+		const struct host_mount *mount = &m->mounts->list[i];
+
+		if (mount->pseudo && path_below(host, mount->path))
+			return true;
+	}
+	return false;
+}
+
 /* Each mount below, as a piece of its own; what a mount point covers stays covered. */
 static int add_mounts_below(struct maker *m, const struct view *view, const char *host,
 			    const char *guest)
@@ -275,7 +314,7 @@ static int add_mounts_below(struct maker *m, const struct view *view, const char
 		struct stat st;
 
 		if (!path_below(mount->path, host) || strcmp(mount->path, host) == 0 ||
-		    mount->pseudo)
+		    is_pseudo(m, mount->path))
 			continue;
 		join(guest_path, guest, below(mount->path, host));
 		const struct view *inner = views_find(&m->views, m->views.count, guest_path);
@@ -298,21 +337,12 @@ static int add_mounts_below(struct maker *m, const struct view *view, const char
 	return 0;
 }
 
-static bool is_pseudo_mount(const struct maker *m, const char *host)
-{
-	for (size_t i = 0; i < m->mounts->count; i++) {
-		if (strcmp(m->mounts->list[i].path, host) == 0)
-			return m->mounts->list[i].pseudo;
-	}
-	return false;
-}
-
 /* A host directory, copied or read. */
 static int add_tree(struct maker *m, const struct view *view, const char *host, const char *guest)
 {
 	bool is_root = strcmp(guest, "/") == 0;
 
-	if (is_pseudo_mount(m, host))
+	if (is_pseudo(m, host))
 		return 0;
 	if (!m->options->rooted && host_mounts_below(m->mounts, host))
 		return add_skeleton(m, view, host, guest);
