@@ -147,8 +147,14 @@ static void set_cwd(const struct launch *launch)
 {
 	int r = sys_chdir(launch->cwd);
 
-	if (r < 0 && launch->cwd_explicit)
-		give_up(launch, r, launch->cwd);
+	if (r < 0 && launch->cwd_explicit) {
+		struct cloche_err err = {0};
+
+		(void)err_set(&err, r,
+			      "cannot start in '%s': %s in the box; show it, by --copy for one",
+			      launch->cwd, errno_text(r));
+		fail_to_launcher(launch, &err);
+	}
 	if (r < 0)
 		(void)sys_chdir("/"); /* The root is always there. */
 }

@@ -123,15 +123,13 @@ static int push_stub(struct maker *m, struct piece *piece, enum stub_kind kind, 
 	return 0;
 }
 
-/* 1: the piece's host directory has the path, as the wanted kind; 0: it has not. */
-static int host_has(struct maker *m, const struct piece *piece, const char *path, bool is_dir)
+/* 1: the host has the path, as the wanted kind; 0: it has not. */
+static int host_has(struct maker *m, const char *host, const char *path, bool is_dir)
 {
 	char full[PATH_MAX];
 	struct stat st;
 
-	if (piece->host == NULL)
-		return 0;
-	join(full, piece->host, path);
+	join(full, host, path);
 	int r = sys_fstatat(AT_FDCWD, full, &st, AT_SYMLINK_NOFOLLOW);
 	if (r == -ENOENT)
 		return 0;
@@ -171,6 +169,21 @@ static int pin_parents(struct maker *m, const char *guest)
 	return r;
 }
 
+/* The view of something of the host that the path lies in. */
+static const struct view *view_around(const struct maker *m, const char *guest)
+{
+	const struct view *best = NULL;
+
+	for (size_t i = 0; i < m->views.count; i++) {
+		const struct view *view = &m->views.list[i];
+
+		if (path_below(guest, view->guest) && strcmp(guest, view->guest) != 0)
+			best = view;
+	}
+	return best == NULL || best->class == PATH_HIDE || best->class == PATH_PRIVATE ? NULL
+										       : best;
+}
+
 /* Makes sure that something can be mounted at `guest`. */
 static int need_point(struct maker *m, const char *guest, bool is_dir)
 {
@@ -180,7 +193,13 @@ static int need_point(struct maker *m, const char *guest, bool is_dir)
 	if (piece == NULL || strcmp(piece->guest, guest) == 0)
 		return 0;
 	const char *path = below(guest, piece->guest);
-	int r = host_has(m, piece, path, is_dir);
+	/* A skeleton shows what is on the host, and has no host directory of its own. */
+	const struct view *view = piece->host != NULL ? NULL : view_around(m, guest);
+	int r = piece->host != NULL ? host_has(m, piece->host, path, is_dir)
+		: view == NULL	    ? 0
+				    : host_has(m, view->host, below(guest, view->guest), is_dir);
+	if (view != NULL && r > 0)
+		r = 0; /* It is not there yet all the same. */
 	if (r != 0)
 		return r > 0 && piece->kind == PIECE_WRITE ? pin_parents(m, guest) : r < 0 ? r : 0;
 	if (piece->kind == PIECE_WRITE)
@@ -292,18 +311,6 @@ static int add_skeleton(struct maker *m, const struct view *view, const char *ho
 	return r;
 }
 
-/* /proc, /sys and the like, and what is mounted in them. */
-static bool is_pseudo(const struct maker *m, const char *host)
-{
-	for (size_t i = 0; i < m->mounts->count; i++) {
-		const struct host_mount *mount = &m->mounts->list[i];
-
-		if (mount->pseudo && path_below(host, mount->path))
-			return true;
-	}
-	return false;
-}
-
 /* Each mount below, as a piece of its own; what a mount point covers stays covered. */
 static int add_mounts_below(struct maker *m, const struct view *view, const char *host,
 			    const char *guest)
@@ -314,7 +321,7 @@ static int add_mounts_below(struct maker *m, const struct view *view, const char
 		struct stat st;
 
 		if (!path_below(mount->path, host) || strcmp(mount->path, host) == 0 ||
-		    is_pseudo(m, mount->path))
+		    host_mounts_are_pseudo(m->mounts, mount->path))
 			continue;
 		join(guest_path, guest, below(mount->path, host));
 		const struct view *inner = views_find(&m->views, m->views.count, guest_path);
@@ -342,7 +349,7 @@ static int add_tree(struct maker *m, const struct view *view, const char *host, 
 {
 	bool is_root = strcmp(guest, "/") == 0;
 
-	if (is_pseudo(m, host))
+	if (host_mounts_are_pseudo(m->mounts, host))
 		return 0;
 	if (!m->options->rooted && host_mounts_below(m->mounts, host))
 		return add_skeleton(m, view, host, guest);
