@@ -189,7 +189,8 @@ assert t.wait() == int(sys.argv[1]), t.status' "$@"
 }
 
 @test "a guest that stops itself, and cloche with it, does not stop the time" {
-	stopped_until 124 "sleep 1000; :" --wall 1s
+	# Long enough for it to have stopped by then.
+	stopped_until 124 "sleep 1000; :" --wall $((2 * ${CLOCHE_SLOW:-1}))s
 }
 
 @test "a guest that stops itself, and cloche with it, does not lift the limit of disk" {
