@@ -58,7 +58,7 @@ cover: ## which lines the unit tests reach: build-cover/cover.html
 	@tools/run-suites --build build-cover unit
 	@cd build-cover && gcovr -r .. -f ../src --html-details cover.html --print-summary .
 
-test-kernel: ## the suites in a virtual machine with Debian's stock kernel (emulated: no KVM needed)
+test-kernel: all ## the suites in a virtual machine with Debian's stock kernel (emulated: no KVM needed)
 	@tests/kernel/run $(T)
 
 docs: all ## docs/CALLS.md anew from the table of calls; man pages are in build/man

@@ -66,8 +66,9 @@ need_kernel() { # 6.10
 # Running ----------------------------------------------------------------------------------------
 
 # box [OPTION...] [--] PROGRAM [ARG...]: cloche run, with $status, $output and $stderr afterwards.
+# BOX_INPUT is a file for its standard input.
 box() {
-	run --separate-stderr "$CLOCHE" run "$@" </dev/null
+	run --separate-stderr "$CLOCHE" run "$@" <"${BOX_INPUT:-/dev/null}"
 }
 
 # The same for any command line: cloche explain, cloche doctor ...

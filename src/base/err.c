@@ -23,6 +23,20 @@ static void neutralise(char *text)
 	}
 }
 
+/* Too long because of a name in it: what is wrong stands behind that. */
+__attribute__((noinline)) static void cut_middle(char *text, size_t size, const char *format,
+						 va_list list)
+{
+	char whole[9000];
+	int length = vsnprintf(whole, sizeof(whole), format, list);
+	size_t tail = size / 2;
+
+	if (length < (int)size || length >= (int)sizeof(whole))
+		return;
+	memcpy(text + size - tail, whole + length + 1 - tail, tail);
+	memcpy(text + size - tail - 3, "...", 3);
+}
+
 int err_set(struct cloche_err *err, int code, const char *format, ...)
 {
 	va_list list;
@@ -33,8 +47,13 @@ int err_set(struct cloche_err *err, int code, const char *format, ...)
 		return code;
 	err->code = code;
 	va_start(list, format);
-	(void)vsnprintf(err->text, sizeof(err->text), format, list); /* Cut if long. */
+	int length = vsnprintf(err->text, sizeof(err->text), format, list);
 	va_end(list);
+	if (length >= (int)sizeof(err->text)) {
+		va_start(list, format);
+		cut_middle(err->text, sizeof(err->text), format, list);
+		va_end(list);
+	}
 	neutralise(err->text);
 	return code;
 }

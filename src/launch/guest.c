@@ -82,10 +82,26 @@ static int keep_processors(unsigned count)
 	return SYS_RESULT(sched_setaffinity(0, sizeof(want), &want));
 }
 
+/* The kernel counts these for the user outside, too, and in a box made by root for root: it must
+ * be left some. */
+static int share_counts(void)
+{
+	static const int resources[] = {RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(resources) && r == 0; i++) {
+		uint64_t hard = sys_getrlimit_hard(resources[i]);
+
+		if (hard != RLIM_INFINITY)
+			r = lower_limit(resources[i], hard / 2);
+	}
+	return r;
+}
+
 static int set_limits(const struct launch *launch)
 {
 	const struct limits *limits = &launch->policy->limits;
-	int r = 0;
+	int r = share_counts();
 
 	if (launch->limiter.tasks == LIMIT_RLIMIT)
 		r = lower_limit(RLIMIT_NPROC, limits->tasks + OWN_TASKS);
@@ -135,8 +151,14 @@ static void set_cwd(const struct launch *launch)
 {
 	int r = sys_chdir(launch->cwd);
 
-	if (r < 0 && launch->cwd_explicit)
-		give_up(launch, r, launch->cwd);
+	if (r < 0 && launch->cwd_explicit) {
+		struct cloche_err err = {0};
+
+		(void)err_set(&err, r,
+			      "cannot start in '%s': %s in the box; show it, by --copy for one",
+			      launch->cwd, errno_text(r));
+		fail_to_launcher(launch, &err);
+	}
 	if (r < 0)
 		(void)sys_chdir("/"); /* The root is always there. */
 }

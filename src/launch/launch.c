@@ -53,6 +53,7 @@ static int prepare_root(struct launch *launch, struct cloche_err *err)
 	if (r == 0)
 		r = root_plan_make(&launch->root, launch->policy, &mounts, &options, err);
 	host_mounts_done(&mounts);
+	launch->keeps_set_id = launch->root.has_write || launch->streams.writes_files;
 	if (r == 0 && launch->box.fd >= 0)
 		r = layer_note_views(launch->storage_fd, &launch->root, err);
 	return r;
@@ -68,7 +69,7 @@ static int prepare_filter(struct launch *launch, struct cloche_err *err)
 		.audit_exec = launch->options->notes_refusals,
 		.count_memory = launch->limiter.memory == LIMIT_COUNTED,
 		.fixed_affinity = launch->limiter.cpu == LIMIT_AFFINITY,
-		.refuse_set_id = launch->root.has_write,
+		.refuse_set_id = launch->keeps_set_id,
 		.capable = identity_capabilities(&launch->identity) != 0,
 	};
 
@@ -243,6 +244,8 @@ static int prepare(struct launch *launch, struct cloche_err *err)
 	if (r == 0)
 		r = prepare_identity(launch, err);
 	if (r == 0)
+		r = streams_look(&launch->streams, err);
+	if (r == 0)
 		r = prepare_root(launch, err);
 	if (r == 0) {
 		limiter_sweep();
@@ -342,6 +345,7 @@ static int run(struct launch *launch, struct cloche_err *err)
 
 static void done(struct launch *launch)
 {
+	streams_done(&launch->streams);
 	if (launch->identity.holder > 0)
 		(void)sys_wait4(launch->identity.holder, NULL, 0, NULL);
 	network_end(launch);
@@ -430,6 +434,7 @@ int launch_run(const struct launch_options *options, struct cloche_err *err)
 		.umask = umask(0),
 	};
 	(void)umask(launch->umask);
+	streams_init(&launch->streams);
 	close_others(options);
 	int status = prepare(launch, err);
 	if (status == 0 && launch->box.fd >= 0)

@@ -20,6 +20,7 @@
 #include "launch/message.h"
 #include "launch/owner.h"
 #include "launch/report.h"
+#include "launch/streams.h"
 #include "monitor/hook.h"
 #include "policy/plan.h"
 #include "policy/policy.h"
@@ -88,8 +89,10 @@ struct launch {
 	pid_t network_pid;  /* the helper that makes the network, where we are its parent; or 0 */
 	int network_fd;	    /* owned: its pidfd */
 	int terminal_mask;  /* bit n: descriptor n is a terminal */
-	int link_fd;	    /* owned: this side's end of the socket */
-	int stream_fd;	    /* owned: this side's end of what hooks say; -1: no hooks */
+	struct streams streams; /* owned */
+	bool keeps_set_id;	/* host files can be written: none may become a set-id program */
+	int link_fd;		/* owned: this side's end of the socket */
+	int stream_fd;		/* owned: this side's end of what hooks say; -1: no hooks */
 	struct handshake *handshake; /* shared mapping */
 	mode_t umask;
 };

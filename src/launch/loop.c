@@ -169,6 +169,9 @@ static bool take_message(struct loop *loop)
 		if (owned_fd >= 0 && loop->terminal.master_fd < 0)
 			terminal_start(&loop->terminal, TAKE_FD(&owned_fd));
 		break;
+	case MESSAGE_STREAM:
+		streams_take(&loop->launch->streams, in.message.value, TAKE_FD(&owned_fd));
+		break;
 	case MESSAGE_STOPPED:
 		stop_with_guest(loop);
 		break;

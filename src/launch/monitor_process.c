@@ -58,6 +58,9 @@ static int prepare(struct launch *launch, struct built_world *world, struct cloc
 	r = SYS_RESULT(sethostname(hostname, strlen(hostname)));
 	if (r < 0)
 		return err_set(err, r, "hostname '%s': %s", hostname, errno_text(r));
+	r = streams_protect(launch, err);
+	if (r < 0)
+		return r;
 	if (launch->policy->net != NET_HOST && !launch->identity.rooted) {
 		r = network_begin(launch, err);
 		if (r < 0)
@@ -266,6 +269,7 @@ static void settle(struct launch *launch, const struct start *start, struct moni
 
 	sys_close_others(kept, ARRAY_LENGTH(kept));
 	launch_forget_caller(launch);
+	identity_share_counts(start->proc_fd);
 	if (monitor_init(monitor, launch->stream_fd) < 0 || keep_authority(launch) < 0 ||
 	    monitor_confine(&launch->plan, identity_capabilities(&launch->identity)) < 0)
 		_exit(EXIT_OURS); /* The kernel ends the box with us. */
@@ -295,7 +299,7 @@ static _Noreturn void serve(struct launch *launch, struct start *start)
 	monitor.audit_fd = launch->link_fd;
 	monitor.init_pid_fd = start->init_fd;
 	memcpy(monitor.tmpfs_fds, start->world.tmpfs_fds, sizeof(monitor.tmpfs_fds));
-	monitor.keep_set_id = launch->root.has_write;
+	monitor.keep_set_id = launch->keeps_set_id;
 	monitor.report = launch->plan.options.report_refusals;
 	monitor.hooks = launch->options->hooks;
 	if (launch->limiter.memory == LIMIT_COUNTED)

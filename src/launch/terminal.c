@@ -7,7 +7,8 @@
 
 void terminal_init(struct terminal *terminal, int mask)
 {
-	*terminal = (struct terminal){.master_fd = -1, .input_fd = -1, .output_fd = -1};
+	*terminal =
+		(struct terminal){.master_fd = -1, .input_fd = -1, .output_fd = -1, .write_fd = -1};
 	if ((mask & 1) != 0)
 		terminal->input_fd = 0;
 	if ((mask & 2) != 0)
@@ -76,9 +77,24 @@ void terminal_prepare(int mask, int master_fd)
 	terminal_resize(&terminal);
 }
 
+/* A terminal that nobody reads from (a stalled connection, a window that is stopped) must not keep
+ * us from signals and limits. The caller's descriptor is others' too, and stays as it is. */
+static int open_again(int fd)
+{
+	char link[64];
+	int number;
+
+	/* The other side of a terminal has no name. */
+	if (fd < 0 || SYS_RESULT(ioctl(fd, TIOCGPTN, &number)) == 0)
+		return -1;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return sys_openat(AT_FDCWD, link, O_WRONLY | O_NOCTTY | O_NONBLOCK);
+}
+
 void terminal_start(struct terminal *terminal, int take_master_fd)
 {
 	terminal->master_fd = take_master_fd;
+	terminal->write_fd = open_again(terminal->output_fd);
 	(void)SYS_RESULT(fcntl(take_master_fd, F_SETFL, O_NONBLOCK));
 	terminal_resize(terminal); /* It may have changed meanwhile. */
 	terminal_raw(terminal);
@@ -111,9 +127,9 @@ static void fill(int fd, char *buffer, size_t *used)
 	*used = n > 0 ? (size_t)n : 0;
 }
 
-static void empty(int fd, char *buffer, size_t *used)
+static void empty(int fd, char *buffer, size_t *used, size_t most)
 {
-	ssize_t n = SYS_RESULT(write(fd, buffer, *used));
+	ssize_t n = SYS_RESULT(write(fd, buffer, *used < most ? *used : most));
 
 	if (n == -EAGAIN || n == -EINTR)
 		return;
@@ -125,6 +141,19 @@ static void empty(int fd, char *buffer, size_t *used)
 	*used -= (size_t)n;
 }
 
+/* Where it cannot be opened again (it is another user's: su), in pieces that there is room for when
+ * poll says so. */
+static void show(struct terminal *terminal)
+{
+	static const size_t room = 256;
+	struct pollfd ready = {.fd = terminal->output_fd, .events = POLLOUT};
+
+	if (terminal->write_fd >= 0)
+		empty(terminal->write_fd, terminal->output, &terminal->output_used, SIZE_MAX);
+	else if (sys_poll(&ready, 1, 0) > 0)
+		empty(terminal->output_fd, terminal->output, &terminal->output_used, room);
+}
+
 void terminal_relay(struct terminal *terminal, const struct pollfd fds[3])
 {
 	if (fds[0].revents != 0) {
@@ -132,14 +161,14 @@ void terminal_relay(struct terminal *terminal, const struct pollfd fds[3])
 		terminal->input_done = terminal->input_used == 0;
 	}
 	if (fds[1].revents != 0)
-		empty(terminal->output_fd, terminal->output, &terminal->output_used);
+		show(terminal);
 	if ((fds[2].revents & POLLIN) != 0 && terminal->output_used == 0) {
 		fill(terminal->master_fd, terminal->output, &terminal->output_used);
 		if (terminal->output_used > 0)
-			empty(terminal->output_fd, terminal->output, &terminal->output_used);
+			show(terminal);
 	}
 	if ((fds[2].revents & POLLOUT) != 0 || terminal->input_used > 0)
-		empty(terminal->master_fd, terminal->input, &terminal->input_used);
+		empty(terminal->master_fd, terminal->input, &terminal->input_used, SIZE_MAX);
 	/* No slave is open: the guest's side is gone, or not there yet. */
 	if ((fds[2].revents & (POLLIN | POLLHUP)) == POLLHUP)
 		close_fd(&terminal->master_fd);
@@ -147,8 +176,10 @@ void terminal_relay(struct terminal *terminal, const struct pollfd fds[3])
 
 void terminal_drain(struct terminal *terminal)
 {
-	if (terminal->master_fd < 0)
+	if (terminal->master_fd < 0) {
+		close_fd(&terminal->write_fd);
 		return;
+	}
 	for (int i = 0; i < 10000; i++) {
 		struct pollfd wait = {.fd = terminal->output_fd, .events = POLLOUT};
 
@@ -158,7 +189,8 @@ void terminal_drain(struct terminal *terminal)
 			break;
 		if (sys_poll(&wait, 1, 1000) <= 0 || (wait.revents & POLLOUT) == 0)
 			break;
-		empty(terminal->output_fd, terminal->output, &terminal->output_used);
+		show(terminal);
 	}
 	close_fd(&terminal->master_fd);
+	close_fd(&terminal->write_fd);
 }

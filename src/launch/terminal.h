@@ -18,6 +18,7 @@ struct terminal {
 	int master_fd; /* owned; -1: no relay */
 	int input_fd;  /* borrowed; the caller's terminal for reading, or -1 */
 	int output_fd; /* borrowed */
+	int write_fd;  /* owned: the same terminal, which nobody waits for; or -1 */
 	bool raw;
 	bool input_done;
 	struct termios saved;
@@ -41,7 +42,7 @@ void terminal_resize(const struct terminal *terminal);
 /* Fills three slots for poll; fds that are not wanted are -1. */
 void terminal_poll(const struct terminal *terminal, struct pollfd fds[3]);
 void terminal_relay(struct terminal *terminal, const struct pollfd fds[3]);
-/* What the guest wrote last, after its end. */
+/* What the guest wrote last, after its end; then all of this is done with. */
 void terminal_drain(struct terminal *terminal);
 
 #endif

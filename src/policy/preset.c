@@ -334,6 +334,9 @@ static int add_system(const struct adding *adding)
 		r = add_path(adding, PATH_PRIVATE, "~");
 	if (r == 0)
 		r = add_list(adding, PATH_HIDE, preset_secrets);
+	/* For who shows a home directory as a whole by a rule of his own. */
+	if (r == 0)
+		r = hide_home_secrets(adding, "/");
 	if (r == 0)
 		r = add_env(adding, env_basic);
 	return r;

@@ -61,7 +61,7 @@ const char *suggest(const char *word, const char *const *words)
 		if (other > WORD_MAX)
 			continue;
 		size_t far = distance(word, length, *words, other);
-		if (far < best && far < other) {
+		if (far < best && 2 * far <= other) {
 			best = far;
 			found = *words;
 		}

@@ -16,6 +16,8 @@
 #define KEPT_RANGE_FIRST 0x80000000U
 #define KEPT_RANGE_COUNT 32000U
 
+#define COUNT_PARTS 4 /* one is the box's */
+
 #define DATABASE_SIZE_MAX (1U << 20)
 
 #define RUN_DIR	 "/run/cloche/ids"
@@ -298,6 +300,24 @@ int identity_map_self(const struct identity *identity, struct cloche_err *err)
 			"this host does not let an ordinary user map ids (on Ubuntu: sysctl "
 			"kernel.apparmor_restrict_unprivileged_userns=0; see cloche doctor)");
 	return r < 0 ? err_set(err, r, "cannot map the box's ids: %s", errno_text(r)) : 0;
+}
+
+void identity_share_counts(int proc_fd)
+{
+	static const char *const counts[][2] = {
+		{"sys/fs/inotify/max_user_instances", "sys/user/max_inotify_instances"},
+		{"sys/fs/inotify/max_user_watches", "sys/user/max_inotify_watches"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(counts); i++) {
+		char text[32];
+
+		if (sys_read_file(proc_fd, counts[i][0], text, sizeof(text)) <= 0)
+			continue; /* A kernel without inotify, or without sysctl. */
+		unsigned long part = strtoul(text, NULL, 10) / COUNT_PARTS;
+		(void)snprintf(text, sizeof(text), "%lu", part);
+		(void)sys_write_file(proc_fd, counts[i][1], text); /* As above. */
+	}
 }
 
 uint64_t identity_capabilities(const struct identity *identity)

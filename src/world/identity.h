@@ -59,6 +59,10 @@ int identity_make_userns(struct identity *identity, struct cloche_err *err);
 /* An ordinary caller's child maps itself; before its /proc is covered. */
 int identity_map_self(const struct identity *identity, struct cloche_err *err);
 
+/* What the kernel counts for the box is counted for its caller, too, whom nothing would be left of
+ * otherwise: a box gets a part. From within its user namespace, while that has a capability. */
+void identity_share_counts(int proc_fd);
+
 /* The capabilities, inside its own namespace, that the guest may have. */
 uint64_t identity_capabilities(const struct identity *identity);
 

@@ -149,3 +149,12 @@ bool host_mounts_below(const struct host_mounts *mounts, const char *path)
 	}
 	return false;
 }
+
+bool host_mounts_are_pseudo(const struct host_mounts *mounts, const char *path)
+{
+	for (size_t i = 0; i < mounts->count; i++) {
+		if (mounts->list[i].pseudo && path_below(path, mounts->list[i].path))
+			return true;
+	}
+	return false;
+}

@@ -26,6 +26,9 @@ int host_mounts_read(struct host_mounts *ret_mounts, struct cloche_err *err);
 int host_mounts_parse(char *text, struct host_mounts *ret_mounts, struct cloche_err *err);
 void host_mounts_done(struct host_mounts *mounts);
 
+/* The path is of /proc, /sys and the like, or of what is mounted in them. */
+bool host_mounts_are_pseudo(const struct host_mounts *mounts, const char *path);
+
 /* Something is mounted strictly below path. */
 bool host_mounts_below(const struct host_mounts *mounts, const char *path);
 

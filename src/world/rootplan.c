@@ -123,15 +123,13 @@ static int push_stub(struct maker *m, struct piece *piece, enum stub_kind kind, 
 	return 0;
 }
 
-/* 1: the piece's host directory has the path, as the wanted kind; 0: it has not. */
-static int host_has(struct maker *m, const struct piece *piece, const char *path, bool is_dir)
+/* 1: the host has the path, as the wanted kind; 0: it has not. */
+static int host_has(struct maker *m, const char *host, const char *path, bool is_dir)
 {
 	char full[PATH_MAX];
 	struct stat st;
 
-	if (piece->host == NULL)
-		return 0;
-	join(full, piece->host, path);
+	join(full, host, path);
 	int r = sys_fstatat(AT_FDCWD, full, &st, AT_SYMLINK_NOFOLLOW);
 	if (r == -ENOENT)
 		return 0;
@@ -144,6 +142,48 @@ static int host_has(struct maker *m, const struct piece *piece, const char *path
 	return 1;
 }
 
+/* What is mounted inside a directory that the guest may write to lies over an inode: with a
+ * directory above it renamed it goes along, and the next box would look for it in vain. Nobody
+ * renames a mount point, so these directories become some. */
+static int pin_parents(struct maker *m, const char *guest)
+{
+	const struct piece *piece = piece_of(m, guest);
+	const struct piece pin = {
+		.kind = PIECE_WRITE, .is_dir = true, .recursive = true, .origin = piece->origin};
+	size_t base = (size_t)(below(guest, piece->guest) - guest);
+	_own_(freep) char *source = strdup(piece->host);
+	_own_(freep) char *path = strdup(guest);
+	char host[PATH_MAX];
+	int r = 0;
+
+	if (source == NULL || path == NULL)
+		return no_memory(m);
+	const char *rest = path + base;
+	for (char *end = strchr(path + base, '/'); end != NULL && r == 0;
+	     end = strchr(end + 1, '/')) {
+		*end = '\0';
+		join(host, source, rest);
+		r = push_piece(m, pin, path, host);
+		*end = '/';
+	}
+	return r;
+}
+
+/* The view of something of the host that the path lies in. */
+static const struct view *view_around(const struct maker *m, const char *guest)
+{
+	const struct view *best = NULL;
+
+	for (size_t i = 0; i < m->views.count; i++) {
+		const struct view *view = &m->views.list[i];
+
+		if (path_below(guest, view->guest) && strcmp(guest, view->guest) != 0)
+			best = view;
+	}
+	return best == NULL || best->class == PATH_HIDE || best->class == PATH_PRIVATE ? NULL
+										       : best;
+}
+
 /* Makes sure that something can be mounted at `guest`. */
 static int need_point(struct maker *m, const char *guest, bool is_dir)
 {
@@ -153,9 +193,15 @@ static int need_point(struct maker *m, const char *guest, bool is_dir)
 	if (piece == NULL || strcmp(piece->guest, guest) == 0)
 		return 0;
 	const char *path = below(guest, piece->guest);
-	int r = host_has(m, piece, path, is_dir);
+	/* A skeleton shows what is on the host, and has no host directory of its own. */
+	const struct view *view = piece->host != NULL ? NULL : view_around(m, guest);
+	int r = piece->host != NULL ? host_has(m, piece->host, path, is_dir)
+		: view == NULL	    ? 0
+				    : host_has(m, view->host, below(guest, view->guest), is_dir);
+	if (view != NULL && r > 0)
+		r = 0; /* It is not there yet all the same. */
 	if (r != 0)
-		return r < 0 ? r : 0;
+		return r > 0 && piece->kind == PIECE_WRITE ? pin_parents(m, guest) : r < 0 ? r : 0;
 	if (piece->kind == PIECE_WRITE)
 		return err_set(
 			m->err, -ENOENT,
@@ -320,7 +366,7 @@ static int add_mounts_below(struct maker *m, const struct view *view, const char
 		struct stat st;
 
 		if (!path_below(mount->path, host) || strcmp(mount->path, host) == 0 ||
-		    mount->pseudo)
+		    host_mounts_are_pseudo(m->mounts, mount->path))
 			continue;
 		join(guest_path, guest, below(mount->path, host));
 		const struct view *inner = views_find(&m->views, m->views.count, guest_path);
@@ -343,21 +389,12 @@ static int add_mounts_below(struct maker *m, const struct view *view, const char
 	return 0;
 }
 
-static bool is_pseudo_mount(const struct maker *m, const char *host)
-{
-	for (size_t i = 0; i < m->mounts->count; i++) {
-		if (strcmp(m->mounts->list[i].path, host) == 0)
-			return m->mounts->list[i].pseudo;
-	}
-	return false;
-}
-
 /* A host directory, copied or read. */
 static int add_tree(struct maker *m, const struct view *view, const char *host, const char *guest)
 {
 	bool is_root = strcmp(guest, "/") == 0;
 
-	if (is_pseudo_mount(m, host))
+	if (host_mounts_are_pseudo(m->mounts, host))
 		return 0;
 	if (!m->options->rooted && host_mounts_below(m->mounts, host))
 		return add_skeleton(m, view, host, guest);

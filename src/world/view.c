@@ -218,6 +218,31 @@ static int add_rule(struct views *views, const struct path_rule *rule, const cha
 	return add_hidden_name(views, rule, host_path, err);
 }
 
+#define AS_IT_IS SIZE_MAX
+
+/* A hidden path inside of what that view shows under another name. */
+static int hide_in_view(struct views *views, const struct path_rule *rule, const char *path,
+			size_t index, struct cloche_err *err)
+{
+	const struct view *view = &views->list[index];
+	_own_(freep) char *host = NULL;
+	char guest[PATH_MAX];
+	struct look look = {0};
+
+	if (resolve(views, path, &host, &look) < 0 || !path_below(host, view->host) ||
+	    strcmp(host, view->host) == 0)
+		return 0;
+	const char *rest = host + (strcmp(view->host, "/") == 0 ? 0 : strlen(view->host));
+	if (snprintf(guest, sizeof(guest), "%s%s", strcmp(view->guest, "/") == 0 ? "" : view->guest,
+		     rest) >= PATH_MAX)
+		return 0; /* Then there is no such path. */
+	for (size_t i = 0; i < views->count; i++) {
+		if (strcmp(views->list[i].guest, guest) == 0)
+			return 0; /* A rule says what is there. */
+	}
+	return add_resolved(views, rule, guest, host, &look, err);
+}
+
 /* The names of one directory: patterns of one directory follow each other. */
 struct listing {
 	char directory[PATH_MAX];
@@ -256,9 +281,20 @@ static int listing_read(struct listing *listing, const char *directory)
 	return 0;
 }
 
-static int add_pattern(struct views *views, const struct path_rule *rule, struct listing *listing,
-		       struct cloche_err *err)
+static int add_path(struct views *views, const struct path_rule *rule, const char *path,
+		    size_t index, struct cloche_err *err)
 {
+	return index == AS_IT_IS ? add_rule(views, rule, path, err)
+				 : hide_in_view(views, rule, path, index, err);
+}
+
+/* What the rule names, as it is or in another view. */
+static int add_named(struct views *views, const struct path_rule *rule, struct listing *listing,
+		     size_t index, struct cloche_err *err)
+{
+	if (!rule->pattern)
+		return add_path(views, rule, rule->host, index, err);
+
 	char directory[PATH_MAX];
 	char path[PATH_MAX];
 	const char *pattern = strrchr(rule->host, '/') + 1;
@@ -275,24 +311,62 @@ static int add_pattern(struct views *views, const struct path_rule *rule, struct
 			continue;
 		if (snprintf(path, sizeof(path), "%s/%s", directory, listing->names[i]) <
 		    (int)sizeof(path))
-			r = add_rule(views, rule, path, err);
+			r = add_path(views, rule, path, index, err);
 	}
 	return r;
 }
 
+/* What is hidden is hidden under every name that shows what is around it. */
+static int hide_elsewhere(struct views *views, const struct policy *policy, struct listing *listing,
+			  struct cloche_err *err)
+{
+	size_t count = views->count;
+	int r = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct view *view = &views->list[i];
+
+		if (view->class == PATH_HIDE || view->class == PATH_PRIVATE || !view->is_dir ||
+		    strcmp(view->guest, view->host) == 0)
+			continue;
+		for (size_t k = 0; k < policy->path_count && r == 0; k++) {
+			if (policy->paths[k].class == PATH_HIDE)
+				r = add_named(views, &policy->paths[k], listing, i, err);
+		}
+	}
+	return r;
+}
+
+/* The rules that show something: few among many that hide. */
+struct shown {
+	const struct path_rule **rules; /* owned; each borrowed from the policy */
+	size_t count;
+};
+
+static int shown_find(struct shown *shown, const struct policy *policy)
+{
+	shown->rules = calloc(policy->path_count + 1, sizeof(const struct path_rule *));
+	if (shown->rules == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < policy->path_count; i++) {
+		if (policy->paths[i].class != PATH_HIDE)
+			shown->rules[shown->count++] = &policy->paths[i];
+	}
+	return 0;
+}
+
 /* Nothing of the host is seen in a private directory, so there is nothing to hide in one. */
-static bool hidden_already(const struct policy *policy, const struct path_rule *rule)
+static bool hidden_already(const struct shown *shown, const struct path_rule *rule)
 {
 	const struct path_rule *around = NULL;
 	size_t best = 0;
 
 	if (rule->class != PATH_HIDE)
 		return false;
-	for (size_t i = 0; i < policy->path_count; i++) {
-		const struct path_rule *other = &policy->paths[i];
+	for (size_t i = 0; i < shown->count; i++) {
+		const struct path_rule *other = shown->rules[i];
 
-		/* Of the many rules few are of another class. */
-		if (other->class == PATH_HIDE || !path_below(rule->guest, other->guest))
+		if (!path_below(rule->guest, other->guest))
 			continue;
 		size_t length = strlen(other->guest);
 		if (length >= best)
@@ -396,17 +470,24 @@ int views_make(struct views *ret_views, const struct policy *policy, bool net_ho
 {
 	struct views views = {0};
 	struct listing listing = {0};
-	int r = net_host ? add_resolv_conf(&views, err) : 0;
+	struct shown shown = {0};
+	int r = shown_find(&shown, policy);
 
+	if (r < 0)
+		return err_set(err, r, "out of memory");
+	if (net_host)
+		r = add_resolv_conf(&views, err);
 	for (size_t i = 0; i < policy->path_count && r == 0; i++) {
 		const struct path_rule *rule = &policy->paths[i];
 
-		if (hidden_already(policy, rule))
+		if (hidden_already(&shown, rule))
 			continue;
-		r = rule->pattern ? add_pattern(&views, rule, &listing, err)
-				  : add_rule(&views, rule, rule->host, err);
+		r = add_named(&views, rule, &listing, AS_IT_IS, err);
 	}
+	if (r == 0)
+		r = hide_elsewhere(&views, policy, &listing, err);
 	listing_done(&listing);
+	free(shown.rules);
 	if (r == 0)
 		r = hide_store(&views, store, err);
 	if (r < 0) {

@@ -94,6 +94,17 @@ nothing_left() {
 	done
 }
 
+@test "a file in the place of a directory, and the other way round" {
+	echo text >file
+	mkdir folder
+	box --read "$PWD/file:/etc" -- true
+	one_line 125 "'/etc' is a directory, it cannot be the place of a file"
+	box --read "$PWD/folder:/etc/passwd" -- true
+	one_line 125 "'/etc/passwd' is no directory, it cannot be the place of a directory"
+	box --private /etc/passwd -- true
+	one_line 125 "/etc/passwd"
+}
+
 @test "paths that no policy may name" {
 	box --write /proc -- true
 	one_line 125 "/proc"
@@ -106,13 +117,25 @@ nothing_left() {
 
 @test "a working directory that is not in the box" {
 	box --cwd /no/such/directory -- true
-	one_line 125 "/no/such/directory"
+	one_line 125 "cannot start in '/no/such/directory'"
+	complains "in the box; show it"
 }
 
 @test "a path that is too long" {
-	box --read "/$(printf 'x%.0s' {1..5000})" -- true
-	fails_with 125
-	[ "$(wc -l <<<"$stderr")" = 1 ] || tell "wanted one line"
+	local long
+	long=$(printf 'x%.0s' {1..5000})
+	box --read "/$long" -- true
+	one_line 125 "is too long"
+	box -- "$long"
+	one_line 127 "No such file or directory"
+	box -- "/$long"
+	one_line 126 "File name too long"
+	box --report "$long" -- true
+	one_line 125 "File name too long"
+	box --cwd "/$long" -- true
+	one_line 125 "expected a directory as the guest sees it"
+	box -p "./$long" -- true
+	one_line 125 "too long"
 }
 
 @test "a policy that is not there, not readable, not a policy" {

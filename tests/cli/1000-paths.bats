@@ -170,6 +170,44 @@ load ../helpers
 	[ "$(cat there/new)" = written ]
 }
 
+@test "what is hidden is hidden under another name, too" {
+	mkdir -p tree/inner/deep
+	echo secret | tee tree/inner/file tree/inner/deep/file tree/a.key >/dev/null
+	for class in read copy write; do
+		box --hide tree/inner/file --hide tree/inner/deep --hide tree/a.key \
+			"--$class" tree:/srv/seen -- \
+			sh -c 'cat /srv/seen/a.key /srv/seen/inner/file /srv/seen/inner/deep/file'
+		fails_with 1
+		says_not secret
+	done
+	box --hide tree/inner --read tree:/srv/seen --read tree/inner:/srv/seen/inner -- \
+		cat /srv/seen/inner/file
+	prints secret
+	box --hide tree --read tree:/srv/seen -- cat /srv/seen/a.key
+	prints secret
+}
+
+@test "secrets in a home directory that is shown are not there, unless they are named" {
+	local secret plain option place
+	secret=$(mktemp "$HOME/.authinfo.XXXXXX")
+	plain=$(mktemp "$HOME/.cloche-plain.XXXXXX")
+	echo secret | tee "$secret" >"$plain"
+	for option in --read=~ --copy=~ "--read=$HOME:/srv/home" --read=/:/host; do
+		place=$HOME
+		[[ $option != *:* ]] || place=${option#*:}
+		[[ $option != *:/host ]] || place=/host$HOME
+		box "$option" -- cat "$place/${plain##*/}"
+		echo "$option" >>seen
+		[ "$output" = secret ] || echo "$option does not show a file" >>wrong
+		box "$option" -- cat "$place/${secret##*/}"
+		[[ $output != *secret* ]] || echo "$option shows a secret" >>wrong
+	done
+	box --read ~ --read "$secret" -- cat "$secret"
+	rm -f "$secret" "$plain"
+	prints secret
+	[ ! -e wrong ] || tell "$(cat wrong)"
+}
+
 @test "HOST:GUEST of a single file" {
 	echo text >one
 	box --read "$PWD/one:/srv/a/b/c" -- cat /srv/a/b/c

@@ -44,6 +44,47 @@ load ../helpers
 	[ "$(head -n 2 out)" = $'1\n2' ] || tell "$(head -n 2 out)"
 }
 
+@test "an input file keeps its place for boxes, too, and however they end" {
+	seq 1 1000 >in
+	{
+		"$CLOCHE" run -- sh -c 'read -r line; echo "$line"; kill -KILL $$' || true
+		"$CLOCHE" run -- sh -c 'read -r line; echo "$line"'
+		"$CLOCHE" run -- sh -c 'read -r line </dev/stdin; echo "$line"'
+		cat
+	} <in >out
+	[ "$(head -n 4 out)" = $'1\n2\n1\n3' ] || tell "$(head -n 5 out)"
+}
+
+@test "an input file that has lost its name, and one of the kernel's, are input like any" {
+	echo text >in
+	exec 7<in
+	rm in
+	[ "$("$CLOCHE" run -- cat <&7)" = text ]
+	exec 7<&-
+	[ "$("$CLOCHE" run -- head -c 5 </proc/uptime | wc -c)" = 5 ]
+}
+
+@test "an input file that was renamed is input like any" {
+	echo text >in
+	exec 7<in
+	mv in renamed
+	echo another >in
+	[ "$("$CLOCHE" run -- cat <&7)" = text ]
+	exec 7<&-
+}
+
+@test "an input file that something else lies over is an error that says what to do" {
+	need_root
+	echo text >in
+	echo another >other
+	run --separate-stderr unshare --mount bash -c '
+		exec 7<in
+		mount --bind other in
+		"$0" run -- cat <&7' "$CLOCHE"
+	fails_with 125
+	complains "pass it through a pipe"
+}
+
 @test "the end of input is seen" {
 	run "$CLOCHE" run -- wc -c <<<"12345"
 	succeeds

@@ -169,6 +169,42 @@ t.hang_up()
 assert t.wait() in (129, -1), t.status'
 }
 
+# The terminal is full, and nobody reads from it: by the caller's own descriptor or another user's.
+unread() { # STATUS OPTION...
+	typed '
+import sys
+t = Terminal([CLOCHE, "run", *sys.argv[2:], "--", "yes"])
+t.expect("y\r\ny\r\n")
+pid, status = os.waitpid(t.pid, 0)
+assert os.waitstatus_to_exitcode(status) == int(sys.argv[1]), status' "$@"
+}
+
+@test "a terminal that nobody reads from does not stop the time" {
+	unread 124 --wall $((2 * ${CLOCHE_SLOW:-1}))s
+}
+
+@test "the same with another user's terminal" {
+	need_root
+	typed '
+t = Terminal(["setpriv", "--reuid", "cloche-test", "--regid", "cloche-test", "--clear-groups",
+	CLOCHE, "run", "--wall", str(TIMEOUT // 15) + "s", "--", "yes"])
+t.expect("y\r\ny\r\n")
+pid, status = os.waitpid(t.pid, 0)
+assert os.waitstatus_to_exitcode(status) == 124, status'
+}
+
+@test "a terminal that nobody reads from does not stop signals" {
+	typed '
+import select
+t = Terminal([CLOCHE, "run", "--", "yes"])
+t.expect("y\r\ny\r\n")
+while select.select([], [t.slave], [], 0.2)[1]:
+	pass # It is not full yet.
+os.kill(t.pid, signal.SIGTERM)
+pid, status = os.waitpid(t.pid, 0)
+assert os.waitstatus_to_exitcode(status) == 143, status'
+}
+
 # A guest that runs on, while the one that leads the terminal has stopped itself and cloche with it.
 stopped_until() { # STATUS SCRIPT OPTION...
 	MARK=cloche-stop-$$-$RANDOM typed '
@@ -189,7 +225,8 @@ assert t.wait() == int(sys.argv[1]), t.status' "$@"
 }
 
 @test "a guest that stops itself, and cloche with it, does not stop the time" {
-	stopped_until 124 "sleep 1000; :" --wall 1s
+	# Long enough for it to have stopped by then.
+	stopped_until 124 "sleep 1000; :" --wall $((2 * ${CLOCHE_SLOW:-1}))s
 }
 
 @test "a guest that stops itself, and cloche with it, does not lift the limit of disk" {

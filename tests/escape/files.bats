@@ -76,6 +76,32 @@ teardown() {
 	done < <(abis e_moved)
 }
 
+@test "what is mounted in a written folder stays where it is, for the next box, too" {
+	mkdir -p write/above/deep/hidden write/above/deep/read
+	echo secret-1 | tee write/above/deep/hidden/secret write/above/deep/file >/dev/null
+	echo "as it was" >write/above/deep/read/kept
+	local options=(--write write --hide write/above/deep/hidden --hide write/above/deep/file
+		--read write/above/deep/read)
+	local attack='import ctypes, os
+libc = ctypes.CDLL(None)
+for old in ("write/above", "write/above/deep", "write/above/deep/hidden", "write/above/deep/file",
+	    "write/above/deep/read"):
+	for flags in (0, 2):
+		os.makedirs("write/other", exist_ok=True)
+		libc.renameat2(-100, old.encode(), -100, b"write/other" if flags else b"write/moved", flags)
+	try:
+		os.link(old, "write/linked")
+	except OSError:
+		pass'
+	box "${options[@]}" -- python3 -c "$attack"
+	succeeds
+	[ "$(cat write/above/deep/hidden/secret)" = secret-1 ]
+	[ ! -e write/moved ] && [ ! -e write/linked ] || tell "$(ls -R write)"
+	box "${options[@]}" -- sh -c 'grep -r secret- write; echo changed >write/above/deep/read/kept'
+	says_not secret-1
+	[ "$(cat write/above/deep/read/kept)" = "as it was" ]
+}
+
 @test "what a guest leaves in its private home and /tmp is not on the host" {
 	outside
 	box -- /bin/sh -c 'echo x >"$HOME/.cloche-left"; echo x >/tmp/cloche-left; echo x >left; ls -a "$HOME"'

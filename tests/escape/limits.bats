@@ -69,3 +69,29 @@ host_lives() {
 @test "many small files harm nobody" {
 	bomb files 1500
 }
+
+# What is left to a process outside, next to a guest that has taken all it gets.
+@test "what the kernel counts for a user is not all the guest's" {
+	local program instances signals queues watches
+	while read -r program; do
+		rm -f hold
+		mkfifo hold
+		"$CLOCHE" run --read "$GUEST_DIR" -- "$program" keep <hold >taken &
+		exec 8>hold
+		eventually 20 grep -q queues= taken
+		run "$program" </dev/null
+		exec 8>&-
+		wait
+		echo "taken: $(cat taken); left: $output"
+		eval "$(tr ' ' '\n' <taken)" # by the guest
+		[ "$instances" -gt 0 ]
+		[ "$signals" -gt 0 ]
+		eval "$(tr ' ' '\n' <<<"$output")"
+		[ "$instances" -gt 0 ]
+		[ "$signals" -gt 100 ]
+		[ "$queues" -gt 0 ]
+	done < <(abis e_counts)
+	watches=$(cat /proc/sys/fs/inotify/max_user_watches)
+	box -- cat /proc/sys/user/max_inotify_watches
+	[ "$output" -le $((watches / 4)) ] || tell "of $watches"
+}

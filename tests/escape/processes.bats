@@ -53,6 +53,46 @@ gone() {
 	exec 4<&- 5<&- 6>&- 200<&-
 }
 
+@test "a file on standard input is read, and nothing more" {
+	outside
+	BOX_INPUT=$CANARY_READ hostile e_streams
+}
+
+@test "a directory on a stream is refused" {
+	outside
+	BOX_INPUT=$CANARY_HOME box -- cat /proc/self/fd/0/secret
+	fails_with 125
+	complains "standard input is a directory"
+	run bash -c '"$0" run -- cat /proc/self/fd/2/secret 2<"$1"' "$CLOCHE" "$CANARY_HOME"
+	fails_with 125
+	python3 - "$CLOCHE" "$CANARY_FILE" <<-'END'
+		import os, subprocess, sys
+		fd = os.open(sys.argv[2], os.O_PATH)
+		box = subprocess.run([sys.argv[1], "run", "--", "cat", "/proc/self/fd/0"], stdin=fd,
+				     capture_output=True, check=False)
+		assert box.returncode == 125 and not box.stdout, box
+	END
+	canary_intact
+}
+
+@test "no set-id program comes of an output file" {
+	local program
+	outside
+	: >out
+	chmod 666 out
+	program='import os
+for call in (lambda: os.fchmod(1, 0o4755), lambda: os.fchmod(1, 0o2755), lambda: os.fchmod(1, 0o6777),
+	     lambda: os.chmod("/proc/self/fd/1", 0o4755), lambda: os.chmod("/dev/stdout", 0o2755),
+	     lambda: os.setxattr(1, "security.capability", b"\1\0\0\2" + b"\377" * 16)):
+	try:
+		call()
+	except OSError:
+		pass'
+	"$CLOCHE" run -- python3 -c "$program" >>out 2>&1
+	[ -z "$(find out -perm /6000)" ] || tell "a set-id file came to be"
+	[ -z "$(getfattr --only-values -n security.capability out 2>/dev/null)" ]
+}
+
 @test "a crash hands nothing to the host" {
 	hostile e_core
 }

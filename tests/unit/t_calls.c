@@ -481,6 +481,7 @@ static void slips_are_recognised(void **state)
 	assert_null(call_suggest(""));
 	assert_null(call_suggest("x"));
 	assert_null(call_suggest("CreateFileW"));
+	assert_null(call_suggest("foo"));
 	assert_null(call_suggest("getenvironmentvariable"));
 	assert_null(call_suggest("a_name_that_is_so_long_that_no_call_could_ever_be_meant_by_it"));
 }

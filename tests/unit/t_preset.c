@@ -73,7 +73,7 @@ static void default_keeps_the_home_private_but_for_the_work(void **state)
 	preset(f, "default", "/home/user", "/home/user/work");
 	class_is(f, "/usr/bin/ls", "copy");
 	class_is(f, "/home/user", "private");
-	class_is(f, "/home/user/.ssh/id_rsa", "private");
+	class_is(f, "/home/user/.ssh/id_rsa", "hide");
 	class_is(f, "/home/alice", "private");
 	class_is(f, "/root", "private");
 	class_is(f, "/home/user/work", "copy");
@@ -133,10 +133,10 @@ static void a_directory_that_shows_too_much_is_not_added(void **state)
 	class_is(f, "/home/alice", "private");
 	again(f);
 	preset(f, "default", "/home/user", "/home/user/.ssh");
-	class_is(f, "/home/user/.ssh", "private");
+	class_is(f, "/home/user/.ssh", "hide");
 	again(f);
 	preset(f, "default", "/home/user", "/home/user/.config/app");
-	class_is(f, "/home/user/.config/app", "private");
+	class_is(f, "/home/user/.config/app", "hide");
 	again(f);
 	preset(f, "default", "/home/user", "/home/user/.cargo");
 	class_is(f, "/home/user/.cargo/config.toml", "copy");
@@ -167,7 +167,7 @@ static void somebody_elses_home_has_secrets_too(void **state)
 	class_is(f, "/home/alice", "private");
 	again(f);
 	preset(f, "default", "/root", "/home/user/.ssh");
-	class_is(f, "/home/user/.ssh", "private");
+	class_is(f, "/home/user/.ssh", "hide");
 	again(f);
 	preset(f, "build", "/root", "/home/user");
 	class_is(f, "/home/user/x", "copy");
@@ -284,7 +284,7 @@ static void build_writes_the_work_but_not_its_history(void **state)
 	class_is(f, "/home/user/work/.git/hooks", "read");
 	class_is(f, "/home/user/.ccache", "copy");
 	class_is(f, "/home/user/.cargo/registry", "copy");
-	class_is(f, "/home/user/.cargo/credentials", "private");
+	class_is(f, "/home/user/.cargo/credentials", "hide");
 	class_is(f, "/home/user/.bashrc", "private");
 	class_is(f, "/usr/include", "copy");
 	again(f);
