@@ -119,6 +119,7 @@ struct decode_line {
 	enum decode_form form;
 	struct buf parts; /* owned: what the arguments said on entry, one after the other */
 	size_t ends[CALL_ARGS_MAX];
+	unsigned int begun; /* arguments that decode_line_begun has shown */
 };
 
 void decode_line_init(struct decode_line *line, enum decode_form form);
@@ -131,6 +132,13 @@ void decode_line_enter(struct decode_line *line, const struct call_info *info, e
 /* The line of a call that is not over, or whose end nobody sees; arguments that the kernel would
  * write are addresses. Text ends after the closing parenthesis; JSON has no "result". */
 void decode_line_entered(const struct decode_line *line, struct buf *out);
+
+/* As far as strace shows a call that has just begun: up to the first argument that is the kernel's
+ * to write. Text only. */
+void decode_line_begun(struct decode_line *line, struct buf *out);
+/* What is missing then, from where decode_line_begun ended. */
+void decode_line_resumed(struct decode_line *line, int64_t result,
+			 const struct decode_source *source, struct buf *out);
 
 /* The complete line, without the final newline. */
 void decode_line_leave(struct decode_line *line, int64_t result, const struct decode_source *source,

@@ -436,15 +436,14 @@ static void add_result(const struct decode_line *line, const struct decode_sourc
 	}
 }
 
-void decode_line_leave(struct decode_line *line, int64_t result, const struct decode_source *source,
-		       struct buf *out)
+static void add_left(struct decode_line *line, unsigned int first,
+		     const struct decode_source *source, struct buf *out)
 {
 	const struct decode_call *call = &line->call;
 
-	decode_call_return(&line->call, result);
-	add_head(line, out);
-	for (unsigned int i = 0; i < call->shape.arg_count; i++) {
-		if (i > 0)
+	for (unsigned int i = first; i < call->shape.arg_count; i++) {
+		/* decode_line_begun ends after the comma. */
+		if (i > 0 && i != line->begun)
 			(void)buf_text(out, ", ");
 		if ((decode_phases(call, i) & DECODE_LEAVE) != 0)
 			add_written(line, i, source, out);
@@ -455,4 +454,34 @@ void decode_line_leave(struct decode_line *line, int64_t result, const struct de
 	add_result(line, source, out);
 	if (line->form == DECODE_JSON)
 		(void)buf_text(out, "}");
+}
+
+void decode_line_leave(struct decode_line *line, int64_t result, const struct decode_source *source,
+		       struct buf *out)
+{
+	decode_call_return(&line->call, result);
+	line->begun = 0;
+	add_head(line, out);
+	add_left(line, 0, source, out);
+}
+
+void decode_line_begun(struct decode_line *line, struct buf *out)
+{
+	const struct decode_call *call = &line->call;
+
+	add_head(line, out);
+	for (line->begun = 0; line->begun < call->shape.arg_count; line->begun++) {
+		if (line->begun > 0)
+			(void)buf_text(out, ", ");
+		if ((decode_phases(call, line->begun) & DECODE_LEAVE) != 0)
+			return;
+		add_part(line, line->begun, out);
+	}
+}
+
+void decode_line_resumed(struct decode_line *line, int64_t result,
+			 const struct decode_source *source, struct buf *out)
+{
+	decode_call_return(&line->call, result);
+	add_left(line, line->begun, source, out);
 }

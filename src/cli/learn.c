@@ -31,9 +31,11 @@ struct lesson {
 	int error; /* the first: then nothing more is taken */
 };
 
-/* Another machine, or a service of this one that the box's own network does not have. */
-static bool is_loopback(const struct decode_address *address)
+/* The box's own network has a loopback, too. */
+static bool stays_inside(const struct lesson *lesson, const struct decode_address *address)
 {
+	if (lesson->watched->net == NET_HOST)
+		return false;
 	return strncmp(address->host, "127.", 4) == 0 || strcmp(address->host, "::1") == 0 ||
 	       strcmp(address->host, "0.0.0.0") == 0 || strcmp(address->host, "::") == 0;
 }
@@ -51,12 +53,12 @@ static int take_address(struct lesson *lesson, uint32_t sc, const char *bytes, s
 		return learn_host_path(&lesson->learned, lesson->watched, text,
 				       sc == SC_bind ? USE_ENTRY : USE_SEEN);
 	}
-	if ((address.family != AF_INET && address.family != AF_INET6) || is_loopback(&address))
+	if ((address.family != AF_INET && address.family != AF_INET6) ||
+	    stays_inside(lesson, &address))
 		return 0;
-	bool six = address.family == AF_INET6;
-	(void)snprintf(text, sizeof(text), "%s %s%s%s port %u", sc == SC_bind ? "bind" : "connect",
-		       six ? "[" : "", address.host, six ? "]" : "", address.port);
-	int r = learned_add_address(&lesson->learned, text);
+	struct learned_address learned = {.port = address.port, .taken = sc == SC_bind};
+	(void)snprintf(learned.host, sizeof(learned.host), "%s", address.host);
+	int r = learned_add_address(&lesson->learned, &learned);
 	return r == -E2BIG ? 0 : r;
 }
 
@@ -170,7 +172,7 @@ static void say_what_to_know(const struct lesson *lesson, int status)
 			      "learn with --net host if it may\n");
 	else if (learned->address_count > 0)
 		(void)fprintf(stderr, "cloche: the program used the network: the policy says "
-				      "net \"host\", and where it went\n");
+				      "net \"host\", and lets it go where it went\n");
 	if (learned->lost)
 		(void)fprintf(stderr, "cloche: there was more than could be kept in mind; the "
 				      "policy says so\n");

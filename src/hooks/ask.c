@@ -17,9 +17,9 @@
 
 struct remembered {
 	uint32_t hash;
-	uint32_t at; /* in texts */
-	uint32_t length;
-	uint8_t kind; /* enum ask_about */
+	uint32_t at;	 /* in texts */
+	uint32_t length; /* of the thing's text; its state, with its NUL, is behind that */
+	uint8_t kind;	 /* enum ask_about */
 	bool always;
 };
 
@@ -58,7 +58,9 @@ static const struct remembered *find(const struct asking *asking, const struct t
 
 		if (answer->hash == wanted && answer->kind == asking->things.kind &&
 		    answer->length == thing->length &&
-		    memcmp(asking->texts + answer->at, thing->text, thing->length) == 0)
+		    memcmp(asking->texts + answer->at, thing->text, thing->length) == 0 &&
+		    (!answer->always ||
+		     strcmp(asking->texts + answer->at + answer->length, thing->state) == 0))
 			return answer;
 	}
 	return NULL;
@@ -66,8 +68,10 @@ static const struct remembered *find(const struct asking *asking, const struct t
 
 static void remember(struct asking *asking, const struct thing *thing, bool always)
 {
+	size_t state_size = strlen(thing->state) + 1;
+
 	if (!thing->lasting || find(asking, thing) != NULL || asking->count == ANSWERS_MAX ||
-	    thing->length > TEXTS_SIZE - asking->used)
+	    thing->length + state_size > TEXTS_SIZE - asking->used)
 		return;
 	asking->answers[asking->count++] = (struct remembered){
 		.hash = hash(thing),
@@ -77,7 +81,8 @@ static void remember(struct asking *asking, const struct thing *thing, bool alwa
 		.always = always,
 	};
 	memcpy(asking->texts + asking->used, thing->text, thing->length);
-	asking->used += thing->length;
+	memcpy(asking->texts + asking->used + thing->length, thing->state, state_size);
+	asking->used += thing->length + state_size;
 }
 
 static const char *kind_name(enum ask_about kind)
@@ -108,6 +113,7 @@ static bool put_question(struct asking *asking, const struct call *call)
 			continue;
 		(void)buf_text(out, comma);
 		(void)buf_escaped(out, thing->text, thing->length);
+		(void)buf_text(out, thing->state);
 		comma = ", ";
 	}
 	return !out->failed && !things->wanted.failed;

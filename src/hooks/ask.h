@@ -20,7 +20,8 @@
 struct thing {
 	char text[THING_TEXT_SIZE]; /* that answers are remembered for: any bytes but NUL */
 	size_t length;
-	bool lasting; /* else it is asked about every time: the name says nothing for sure */
+	char state[192]; /* of the files that are run: "always" ends when they change */
+	bool lasting;	 /* else it is asked about every time: the name says nothing for sure */
 };
 
 struct things {

@@ -3,6 +3,7 @@
 
 #include "base/own.h"
 #include "calls/decode.h"
+#include "monitor/image.h"
 #include "policy/policy.h"
 #include "sys/sys.h"
 
@@ -162,6 +163,7 @@ static int add_thing(struct things *things, const char *prefix, const char *text
 	if (n < 0 || n >= (int)sizeof(thing->text))
 		return ENAMETOOLONG;
 	thing->length = (size_t)n;
+	thing->state[0] = '\0';
 	thing->lasting = lasting;
 	things->count++;
 	return 0;
@@ -193,6 +195,26 @@ static void show_arguments(struct call *call, struct buf *out)
 	}
 }
 
+static void add_state(char *to, size_t size, const struct file_state *state)
+{
+	size_t used = strlen(to);
+
+	(void)snprintf(to + used, size - used, " %jx.%ju.%jd.%ld", (uintmax_t)state->device,
+		       (uintmax_t)state->inode, (intmax_t)state->changed.tv_sec,
+		       state->changed.tv_nsec);
+}
+
+/* A name says nothing of what is in the file. */
+static void note_state(struct call *call, struct thing *thing)
+{
+	if (!image_pin(call)) {
+		thing->lasting = false;
+		return;
+	}
+	add_state(thing->state, sizeof(thing->state), &call->named);
+	add_state(thing->state, sizeof(thing->state), &call->runs);
+}
+
 static int exec_things(struct call *call, struct things *things)
 {
 	struct place place;
@@ -213,7 +235,10 @@ static int exec_things(struct call *call, struct things *things)
 	(void)buf_text(&things->wanted, "run ");
 	(void)buf_escaped(&things->wanted, place.box, strlen(place.box));
 	show_arguments(call, &things->wanted);
-	return add_thing(things, "", place.box, strlen(place.box), is_lasting(place.box));
+	r = add_thing(things, "", place.box, strlen(place.box), is_lasting(place.box));
+	if (r == 0)
+		note_state(call, &things->list[0]);
+	return r;
 }
 
 /* ---- addresses ---- */

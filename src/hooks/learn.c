@@ -244,8 +244,35 @@ static void watch_paths(struct learning *learning, struct call *call)
 	}
 }
 
+#define MESSAGES_MAX 1024U /* the kernel takes no more at once */
+
+/* Of many messages each has an address of its own. */
+static void watch_messages(struct learning *learning, const struct call *call)
+{
+	size_t size = call->abi == ABI_I386 ? 32 : 64; /* of struct mmsghdr */
+	uint32_t count = (uint32_t)call->args[2];
+
+	for (uint32_t i = 0; i < count && i < MESSAGES_MAX; i++) {
+		struct call one = *call;
+		size_t length = 0;
+
+		memset(one.memory, 0, sizeof(one.memory));
+		one.gathered = NULL;
+		one.args[1] = call_gaddr(call, 1).v + i * size;
+		call_take_first_message(&one);
+		const char *bytes = call_address(&one, false, &length);
+		if (bytes != NULL && length <= sizeof(struct sockaddr_storage))
+			tell(learning, FACT_ADDRESS, one.sc, bytes, length);
+		call_done(&one);
+	}
+}
+
 static void watch_socket(struct learning *learning, struct call *call)
 {
+	if (call->sc == SC_sendmmsg) {
+		watch_messages(learning, call);
+		return;
+	}
 	size_t length = 0;
 	const char *bytes = call_address(call, false, &length);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Shows what programs ask the kernel, as strace does. What a call reads is written down when it
- * begins; the line is complete when it is over, and lines come in the order in which calls end.
+ * begins; the line is shown when it is over, and lines come in the order in which calls end. Of a
+ * call that takes its time the beginning is shown first, and what others do then comes between.
  * Nothing here decides or changes anything.
  */
 #include "hooks/trace.h"
@@ -26,7 +27,9 @@ struct thread {
 	pid_t process;	     /* the box's */
 	pid_t shown;	     /* the box's: its own id */
 	bool entered;	     /* line has a call that is not over */
+	bool begun;	     /* so much of it is shown already; in JSON: that it waits */
 	bool hidden;	     /* nobody selected it */
+	uint32_t round;	     /* of trace, when it was entered */
 	enum sc sc;	     /* which one, as people think of it */
 	uint64_t start_ns;
 	struct decode_line line;
@@ -38,8 +41,10 @@ struct trace {
 	struct decode_source source;
 	struct thread *buckets[BUCKETS]; /* owned */
 	unsigned thread_count;
-	bool running; /* the program has started: what came before is ours */
-	bool full;    /* too many threads, and that was said */
+	bool running;	     /* the program has started: what came before is ours */
+	bool full;	     /* too many threads, and that was said */
+	uint32_t round;	     /* so often has somebody looked for calls that wait */
+	struct thread *open; /* borrowed: whose line has begun and was the last; NULL: none */
 	struct buf out;
 	struct trace_paths paths;
 	struct trace_count counts[SC_COUNT];
@@ -100,10 +105,22 @@ static struct thread *find(struct trace *trace, const struct task *task)
 	return thread;
 }
 
+/* Another line than the one that has begun comes next. */
+static void leave_line(struct trace *trace)
+{
+	static const char text[] = " <unfinished ...>\n";
+
+	if (trace->open != NULL)
+		stream_say(trace->hooks.stream, STREAM_OUTPUT, text, sizeof(text) - 1);
+	trace->open = NULL;
+}
+
 static void drop(struct trace *trace, struct thread **at)
 {
 	struct thread *thread = *at;
 
+	if (trace->open == thread)
+		leave_line(trace);
 	*at = thread->next;
 	if (thread->shown == thread->process)
 		trace_paths_forget_all(&trace->paths); /* Its number may come again. */
@@ -146,6 +163,7 @@ static void begin_line(struct trace *trace, const struct thread *thread)
 {
 	struct buf *out = &trace->out;
 
+	leave_line(trace);
 	buf_clear(out);
 	if (trace->options.json)
 		(void)buf_format(out, "{\"pid\": %d, ", thread->shown);
@@ -203,12 +221,75 @@ static void show_entered(struct trace *trace, struct thread *thread, const char 
 	thread->entered = false;
 }
 
+/* Back to a line that has begun. */
+static void resume_line(struct trace *trace, struct thread *thread)
+{
+	if (trace->open == thread) {
+		buf_clear(&trace->out);
+		trace->open = NULL;
+	} else {
+		begin_line(trace, thread);
+		(void)buf_format(&trace->out, "<... %s resumed>", thread->line.call.info->name);
+	}
+	thread->begun = false;
+}
+
+/* It has not ended yet. In JSON that is an event of its own, and the call comes whole later. */
+static void show_begun(struct trace *trace, struct thread *thread)
+{
+	begin_line(trace, thread);
+	if (trace->options.json) {
+		(void)buf_text(&trace->out, "\"event\": \"waiting\", ");
+		size_t start = trace->out.length;
+
+		decode_line_entered(&thread->line, &trace->out);
+		join_objects(trace, start);
+		end_line(trace);
+	} else {
+		decode_line_begun(&thread->line, &trace->out);
+		if (trace->out.failed)
+			return;
+		say(trace);
+		trace->open = thread;
+	}
+	thread->begun = true;
+}
+
+static bool is_shown(const struct trace *trace, const struct thread *thread)
+{
+	return thread->entered && !thread->hidden && trace->running && !trace->options.count;
+}
+
 /* Its thread is gone, or the box is. */
 static void show_unfinished(struct trace *trace, struct thread *thread)
 {
-	if (thread->entered && !thread->hidden && trace->running && !trace->options.count)
+	if (is_shown(trace, thread) && thread->begun && !trace->options.json) {
+		resume_line(trace, thread);
+		(void)buf_text(&trace->out, " <unfinished ...>) = ?");
+		end_line(trace);
+	} else if (is_shown(trace, thread)) {
 		show_entered(trace, thread, " <unfinished ...>) = ?");
+	}
 	thread->entered = false;
+	thread->begun = false;
+}
+
+/* Calls that were there when somebody last looked wait for something. */
+static void idle(struct hooks *hooks)
+{
+	struct trace *trace = trace_of(hooks);
+
+	for (size_t i = 0; i < BUCKETS; i++) {
+		for (struct thread *t = trace->buckets[i]; t != NULL; t = t->next) {
+			if (!is_shown(trace, t) || t->begun)
+				continue;
+			if (t->round != trace->round)
+				show_begun(trace, t);
+			else
+				trace->hooks.stream->owed = true;
+		}
+	}
+	trace->round++;
 }
 
 static void add_rule(struct trace *trace, const char *rule)
@@ -264,6 +345,9 @@ static void watch(struct hooks *hooks, struct call *call)
 	thread->hidden =
 		!trace->options.selected[thread->sc] && !trace->options.selected[call->outer];
 	thread->entered = true;
+	thread->begun = false;
+	thread->round = trace->round;
+	trace->hooks.stream->owed = true;
 	if (call->sc != SC_exit && call->sc != SC_exit_group) {
 		if (trace->options.count)
 			thread->start_ns = now_ns();
@@ -279,11 +363,17 @@ static void watch(struct hooks *hooks, struct call *call)
 
 static void show_left(struct trace *trace, struct thread *thread, const struct call *call)
 {
-	begin_line(trace, thread);
-	size_t start = trace->out.length;
-	decode_line_leave(&thread->line, call->result,
-			  source_of(trace, &call->task, thread->process, true), &trace->out);
-	join_objects(trace, start);
+	const struct decode_source *source = source_of(trace, &call->task, thread->process, true);
+
+	if (thread->begun && !trace->options.json) {
+		resume_line(trace, thread);
+		decode_line_resumed(&thread->line, call->result, source, &trace->out);
+	} else {
+		begin_line(trace, thread);
+		size_t start = trace->out.length;
+		decode_line_leave(&thread->line, call->result, source, &trace->out);
+		join_objects(trace, start);
+	}
 	if (call->rule != NULL)
 		add_rule(trace, call->rule);
 	end_line(trace);
@@ -478,6 +568,7 @@ struct hooks *hooks_trace(const struct trace_options *options)
 		.ended = ended,
 		.succeeded = succeeded,
 		.signalled = signalled,
+		.idle = idle,
 		.finish = finish,
 	};
 	trace->options = *options;

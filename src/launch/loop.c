@@ -17,6 +17,7 @@
 /* Many files take long to count: no more than a twentieth of the time goes into that. */
 #define RECOUNT_MS    1000
 #define RECOUNT_RATIO 20
+#define LAST_WORDS_MS 1000 /* then the monitor is killed, whatever it still has to say */
 
 struct loop {
 	struct launch *launch;
@@ -35,7 +36,9 @@ struct loop {
 	bool exited;
 	int wait_status;
 	bool needs_storage;
-	bool killed; /* by us */
+	bool killed;	  /* by us */
+	bool watches;	  /* this is a copy: see begin_watch */
+	uint64_t kill_ms; /* asked to end; killed then at the latest */
 	bool monitor_ended;
 };
 
@@ -53,12 +56,33 @@ static void signal_set(sigset_t *set)
 		(void)sigaddset(set, signal);
 }
 
+static void kill_monitor(struct loop *loop)
+{
+	loop->kill_ms = 0;
+	(void)sys_pidfd_send_signal(loop->monitor_fd, SIGKILL); /* Gone already: as good. */
+}
+
 static void kill_box(struct loop *loop, enum run_end end)
 {
 	if (loop->launch->report.end == END_NONE)
 		loop->launch->report.end = end;
 	loop->killed = true;
-	(void)sys_pidfd_send_signal(loop->monitor_fd, SIGKILL); /* Gone already: as good. */
+	kill_monitor(loop);
+}
+
+/* The same by asking first, where hooks may have something left to say. Init hears it, too, and
+ * takes the guests along at once; see begin_end in monitor/monitor.c. */
+static void end_box(struct loop *loop, enum run_end end)
+{
+	if (loop->watches || loop->launch->options->hooks == NULL ||
+	    SYS_RESULT(shutdown(loop->launch->link_fd, SHUT_RDWR)) < 0) {
+		kill_box(loop, end);
+		return;
+	}
+	if (loop->launch->report.end == END_NONE)
+		loop->launch->report.end = end;
+	loop->killed = true;
+	loop->kill_ms = sys_now_ms() + LAST_WORDS_MS;
 }
 
 static void send_signal(const struct loop *loop, int signal, bool group)
@@ -235,7 +259,7 @@ static void check_disk(struct loop *loop)
 	loop->disk_used = used;
 	loop->disk_free = now_free;
 	if (used > limit)
-		kill_box(loop, END_DISK);
+		end_box(loop, END_DISK);
 }
 
 static int timeout_ms(const struct loop *loop)
@@ -244,11 +268,13 @@ static int timeout_ms(const struct loop *loop)
 	uint64_t wall = loop->launch->policy->limits.wall_ms;
 	uint64_t next = UINT64_MAX;
 
-	if (loop->killed)
+	if (loop->killed && loop->kill_ms == 0)
 		return -1;
-	if (wall > 0)
+	if (loop->killed)
+		next = loop->kill_ms;
+	else if (wall > 0)
 		next = loop->start_ms + wall;
-	if (disk_is_limited(loop) && loop->next_disk_ms < next)
+	if (!loop->killed && disk_is_limited(loop) && loop->next_disk_ms < next)
 		next = loop->next_disk_ms;
 	if (next == UINT64_MAX)
 		return -1;
@@ -262,10 +288,12 @@ static void check_time(struct loop *loop)
 	uint64_t now = sys_now_ms();
 	uint64_t wall = loop->launch->policy->limits.wall_ms;
 
+	if (loop->kill_ms > 0 && now >= loop->kill_ms)
+		kill_monitor(loop);
 	if (loop->killed)
 		return;
 	if (wall > 0 && now - loop->start_ms >= wall)
-		kill_box(loop, END_WALL);
+		end_box(loop, END_WALL);
 	else if (disk_is_limited(loop) && now >= loop->next_disk_ms)
 		check_disk(loop);
 }
@@ -281,7 +309,8 @@ static int begin_watch(struct loop *loop)
 	if (!watched || watcher != 0)
 		return watcher;
 	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
-	while (!loop->killed) {
+	loop->watches = true;
+	while (!loop->killed || loop->kill_ms > 0) {
 		(void)sys_poll(NULL, 0, timeout_ms(loop));
 		check_time(loop);
 	}

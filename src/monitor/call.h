@@ -12,6 +12,9 @@
 #include "monitor/task.h"
 #include "policy/plan.h"
 
+#include <sys/types.h>
+#include <time.h>
+
 /* More than this of one argument is not looked at: -E2BIG. */
 #define CALL_MEMORY_MAX ((size_t)1 << 20)
 #define CALL_PATH_MAX	4096
@@ -33,6 +36,13 @@ struct call_memory {
 	size_t link_count;
 	int error;   /* negative: it could not be read, and this is what the guest is told */
 	bool looked; /* somebody asked for it: what it says now is what the kernel gets */
+};
+
+/* A file as it was at a moment. */
+struct file_state {
+	dev_t device;
+	ino_t inode;
+	struct timespec changed; /* st_ctim: no program can set it */
 };
 
 struct hooks;
@@ -62,6 +72,9 @@ struct call {
 	struct hooks *held_by;	    /* who had it wait; NULL: nobody */
 	unsigned held_at;	    /* the holder's own note of where it goes on */
 	uint64_t hold_id;	    /* while it is held */
+	bool pinned; /* of an execve: these were looked at, and nothing else may run (image.h) */
+	struct file_state named;
+	struct file_state runs;
 };
 
 /* Fills in everything from number, abi and args; call->task is set. i386's socketcall and ipc

@@ -336,7 +336,7 @@ static int64_t make_for_caller(struct job *job)
 	/* The kernel looks for a number first: no file is made or emptied where none is left. */
 	if (opens(job->call->sc) && (open_flags(job) & (O_CREAT | O_TRUNC)) != 0 &&
 	    !task_has_number_left(&job->call->task))
-		return -EMFILE;
+		return CARRY_CANNOT;
 	if (task_enter(&job->call->task, job->needs, &entry) < 0)
 		return -ESRCH;
 	int64_t result = opens(job->call->sc) ? make_open(job, &flags) : make(job);

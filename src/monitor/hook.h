@@ -71,6 +71,10 @@ struct hooks {
 	void (*signalled)(struct hooks *hooks, const struct task *task, const siginfo_t *info);
 	/* In the monitor, before it is confined and the first guest runs. NULL: nothing to do. */
 	int (*start)(struct hooks *hooks);
+	/* For a while nothing has come, or much has, and stream->owed was set. NULL: nothing to
+	 * say.
+	 */
+	void (*idle)(struct hooks *hooks);
 	/* The last guest is gone, or the box is being ended: what is left to say. NULL: nothing. */
 	void (*finish)(struct hooks *hooks);
 	struct stream *stream; /* borrowed; set before start */

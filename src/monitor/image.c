@@ -42,6 +42,22 @@ static int open_for_reading(const struct task *task, int path_fd)
 	return sys_openat(task->proc_fd, name, O_RDONLY | O_NONBLOCK);
 }
 
+static struct file_state state_of(const struct stat *st)
+{
+	return (struct file_state){st->st_dev, st->st_ino, st->st_ctim};
+}
+
+static bool same_file(const struct file_state *a, const struct file_state *b)
+{
+	return a->device == b->device && a->inode == b->inode;
+}
+
+static bool unchanged(const struct file_state *a, const struct file_state *b)
+{
+	return same_file(a, b) && a->changed.tv_sec == b->changed.tv_sec &&
+	       a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
 /* The file that path_fd is, or at the end of its chain of interpreters. Within the caller's root.
  */
 static int follow(const struct task *task, int take_path_fd, struct image *image)
@@ -53,6 +69,9 @@ static int follow(const struct task *task, int take_path_fd, struct image *image
 	for (int i = 0; i <= INTERPRETERS_MAX; i++) {
 		if (sys_fstat(path_fd, &st) < 0 || !S_ISREG(st.st_mode))
 			return -EACCES;
+		image->runs = state_of(&st);
+		if (i == 0)
+			image->named = image->runs;
 		_own_(closep) int fd = open_for_reading(task, path_fd);
 		if (fd == -EAGAIN)
 			return -ETXTBSY;
@@ -60,8 +79,6 @@ static int follow(const struct task *task, int take_path_fd, struct image *image
 		ssize_t n = fd < 0 ? 0 : sys_read_full(fd, head, HEAD_SIZE);
 		head[n < 0 ? 0 : n] = '\0';
 		if (!parse_interpreter(head, image->interpreter)) {
-			image->device = st.st_dev;
-			image->inode = st.st_ino;
 			image->known = true;
 			return 0;
 		}
@@ -114,7 +131,27 @@ int image_find(struct call *call, struct image *image)
 	*image = (struct image){0};
 	/* Where nothing is found the kernel says so itself; if it should find something, that was
 	 * not decided on. */
-	return find(call, image) == -ETXTBSY ? -ETXTBSY : 0;
+	if (find(call, image) == -ETXTBSY)
+		return -ETXTBSY;
+	image->pinned = call->pinned;
+	if (call->pinned && (!image->known || !unchanged(&image->named, &call->named) ||
+			     !unchanged(&image->runs, &call->runs)))
+		return -ETXTBSY;
+	return 0;
+}
+
+bool image_pin(struct call *call)
+{
+	struct image image;
+
+	if (call->pinned)
+		return true;
+	if (image_find(call, &image) < 0 || !image.known)
+		return false;
+	call->pinned = true;
+	call->named = image.named;
+	call->runs = image.runs;
+	return true;
 }
 
 bool image_runs(const struct task *task, const struct image *image)
@@ -123,6 +160,8 @@ bool image_runs(const struct task *task, const struct image *image)
 	struct stat st;
 
 	(void)snprintf(name, sizeof(name), "%d/exe", task->tid);
-	return image->known && sys_fstatat(task->proc_fd, name, &st, 0) == 0 &&
-	       st.st_dev == image->device && st.st_ino == image->inode;
+	if (!image->known || sys_fstatat(task->proc_fd, name, &st, 0) < 0)
+		return false;
+	const struct file_state now = state_of(&st);
+	return image->pinned ? unchanged(&now, &image->runs) : same_file(&now, &image->runs);
 }

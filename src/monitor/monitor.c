@@ -21,6 +21,7 @@
 #define FLUSH_INTERVAL_MS 20 /* of what hooks say */
 #define FLUSH_LATEST_MS	  200
 #define TICK_MS		  50
+#define END_MS		  300 /* so long guests have to be dead */
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
@@ -162,6 +163,7 @@ static const int loop_calls[] = {
 	SYS_ioctl,
 	SYS_poll,
 	SYS_epoll_wait,
+	SYS_epoll_ctl,
 	SYS_read,
 	SYS_write,
 	SYS_close,
@@ -304,6 +306,23 @@ static void serve_stops(struct monitor *monitor)
 	stop_serve(monitor);
 }
 
+static bool has_to_say(const struct monitor *monitor)
+{
+	return monitor->stream.used > 0 || monitor->stream.owed;
+}
+
+static void say(struct monitor *monitor)
+{
+	bool owed = monitor->stream.owed;
+
+	monitor->stream.owed = false;
+	for (struct hooks *hooks = monitor->hooks; owed && hooks != NULL; hooks = hooks->next)
+		if (hooks->idle != NULL)
+			hooks->idle(hooks);
+	stream_flush(&monitor->stream);
+	monitor->flushed_ms = sys_now_ms();
+}
+
 /* How long nobody needs to look: something is counted, held, or waits to be said. */
 static int timeout_ms(const struct monitor *monitor)
 {
@@ -314,7 +333,8 @@ static int timeout_ms(const struct monitor *monitor)
 		timeout = orphans;
 	if (monitor->memory_bytes > 0 && (timeout < 0 || timeout > COUNT_INTERVAL_MS))
 		timeout = COUNT_INTERVAL_MS;
-	if (monitor->stream.used > 0 && (timeout < 0 || timeout > FLUSH_INTERVAL_MS))
+	if ((has_to_say(monitor) || monitor->end_ms > 0) &&
+	    (timeout < 0 || timeout > FLUSH_INTERVAL_MS))
 		timeout = FLUSH_INTERVAL_MS;
 	return timeout;
 }
@@ -322,11 +342,8 @@ static int timeout_ms(const struct monitor *monitor)
 static void check_time(struct monitor *monitor, uint64_t *next_count, bool idle)
 {
 	/* Who is never idle for long, but has little to say, is heard in time, too. */
-	if (monitor->stream.used > 0 &&
-	    (idle || sys_now_ms() - monitor->flushed_ms >= FLUSH_LATEST_MS)) {
-		stream_flush(&monitor->stream);
-		monitor->flushed_ms = sys_now_ms();
-	}
+	if (has_to_say(monitor) && (idle || sys_now_ms() - monitor->flushed_ms >= FLUSH_LATEST_MS))
+		say(monitor);
 	if (monitor->held != NULL)
 		hold_check(monitor);
 	if (monitor->stops != NULL)
@@ -335,6 +352,18 @@ static void check_time(struct monitor *monitor, uint64_t *next_count, bool idle)
 		enforce_memory(monitor);
 		*next_count = sys_now_ms() + COUNT_INTERVAL_MS;
 	}
+}
+
+/* The launcher listens no more: it wants the box to end, or is gone itself. What guests were about
+ * is known when they are dead, so that is waited for. False: the box is over. */
+static bool begin_end(struct monitor *monitor)
+{
+	(void)SYS_RESULT(epoll_ctl(monitor->epoll_fd, EPOLL_CTL_DEL, monitor->audit_fd, NULL));
+	monitor->audit_fd = -1; /* To write there would end us. */
+	if (monitor->hooks == NULL || sys_pidfd_send_signal(monitor->init_pid_fd, SIGKILL) < 0)
+		return false;
+	monitor->end_ms = sys_now_ms() + END_MS;
+	return true;
 }
 
 /* False: the box is over. */
@@ -349,8 +378,9 @@ static bool serve(struct monitor *monitor, const struct epoll_event *event)
 		if (monitor->stream.fd < 0)
 			return false; /* The launcher is gone. */
 		return true;
-	case INIT:
 	case AUDIT:
+		return begin_end(monitor);
+	case INIT:
 		return false;
 	}
 	return false;
@@ -397,7 +427,8 @@ int monitor_run(struct monitor *monitor)
 			notify_serve(monitor);
 		else if (n > 0 && fds[0].revents != 0)
 			fds[0].fd = -1; /* The last filtered task is gone; init follows. */
-		if (n > 0 && fds[1].revents != 0 && !serve_others(monitor)) {
+		bool over = n > 0 && fds[1].revents != 0 && !serve_others(monitor);
+		if (over || (monitor->end_ms > 0 && sys_now_ms() >= monitor->end_ms)) {
 			finish_hooks(monitor);
 			return 0;
 		}

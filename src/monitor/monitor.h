@@ -27,6 +27,7 @@ struct monitor {
 	struct hooks *hooks;  /* borrowed; asked in this order */
 	struct stream stream; /* where hooks speak */
 	uint64_t flushed_ms;
+	uint64_t end_ms;   /* the box is being ended, and then at the latest we are; 0: it is not */
 	bool ticks;	   /* there is nothing but stops to serve at once */
 	struct held *held; /* owned: calls that wait for an answer */
 	unsigned held_count;

@@ -7,6 +7,7 @@
 #ifndef CLOCHE_MONITOR_STREAM_H
 #define CLOCHE_MONITOR_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,8 @@ struct stream {
 	char *bytes; /* owned */
 	size_t used;
 	size_t output; /* where the frame of output begins that is the last; SIZE_MAX: another is */
+	bool owed; /* a set of hooks has something to say when nothing else comes: see hooks->idle
+		    */
 };
 
 int stream_init(struct stream *stream, int fd);

@@ -106,21 +106,20 @@ static unsigned long open_limit(const struct task *task)
 bool task_has_number_left(const struct task *task)
 {
 	char path[64];
+	char status[4096];
 	struct stat st;
 	unsigned long limit = open_limit(task);
 
 	(void)snprintf(path, sizeof(path), "%d/fd", task->tid);
-	/* Before 6.2 it is 0 always. */
-	if (sys_fstatat(task->proc_fd, path, &st, 0) < 0 ||
-	    (st.st_size > 0 && (unsigned long)st.st_size < limit))
+	/* How many are open; before 6.2 it is 0 always. */
+	if (sys_fstatat(task->proc_fd, path, &st, 0) == 0 && st.st_size > 0 &&
+	    (unsigned long)st.st_size < limit)
 		return true;
-	/* Some of so many may lie above a limit that was lowered. */
-	for (unsigned long number = 0; number < limit; number++) {
-		(void)snprintf(path, sizeof(path), "%d/fd/%lu", task->tid, number);
-		if (sys_fstatat(task->proc_fd, path, &st, AT_SYMLINK_NOFOLLOW) == -ENOENT)
-			return true;
-	}
-	return false;
+	/* The first number that has no place in the table yet. */
+	if (task_read_status(task, status, sizeof(status)) < 0)
+		return false;
+	const char *size = task_status_field(status, "\nFDSize:");
+	return size != NULL && strtoul(size, NULL, 10) < limit;
 }
 
 ssize_t task_read_link(const struct task *task, const char *name, char *to, size_t size)

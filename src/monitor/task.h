@@ -42,7 +42,8 @@ bool task_valid(const struct task *task);
 /* A pidfd of the thread, or before 6.9 of its process; for the caller to close. */
 int task_open_pid(const struct task *task);
 
-/* Is a number for another descriptor left to it? */
+/* Is a number for another descriptor left to it? False: perhaps not. It never looks at one number
+ * after the other, of which a guest can have a million. */
 bool task_has_number_left(const struct task *task);
 
 /* "/proc/TID/NAME" through the monitor's own proc: the link's text into size bytes. */

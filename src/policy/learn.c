@@ -69,11 +69,15 @@ int learned_add_link(struct learned *learned, const char *link, const char *name
 	return 0;
 }
 
-int learned_add_address(struct learned *learned, const char *text)
+int learned_add_address(struct learned *learned, const struct learned_address *address)
 {
-	for (size_t i = 0; i < learned->address_count; i++)
-		if (strcmp(learned->addresses[i].text, text) == 0)
+	for (size_t i = 0; i < learned->address_count; i++) {
+		const struct learned_address *one = &learned->addresses[i];
+
+		if (one->port == address->port && one->taken == address->taken &&
+		    strcmp(one->host, address->host) == 0)
 			return 0;
+	}
 	if (learned->address_count >= LEARNED_ADDRESSES_MAX) {
 		learned->lost = true;
 		return -E2BIG;
@@ -83,10 +87,7 @@ int learned_add_address(struct learned *learned, const char *text)
 	if (addresses == NULL)
 		return -ENOMEM;
 	learned->addresses = addresses;
-	char *copy = strdup(text);
-	if (copy == NULL)
-		return -ENOMEM;
-	addresses[learned->address_count++].text = copy;
+	addresses[learned->address_count++] = *address;
 	return 0;
 }
 
@@ -96,8 +97,6 @@ void learned_done(struct learned *learned)
 		free(learned->paths[i].path);
 	for (size_t i = 0; i < learned->link_count; i++)
 		link_done(&learned->links[i]);
-	for (size_t i = 0; i < learned->address_count; i++)
-		free(learned->addresses[i].text);
 	free(learned->paths);
 	free(learned->links);
 	free(learned->addresses);

@@ -37,7 +37,9 @@ struct learned_link {
 };
 
 struct learned_address {
-	char *text; /* owned: "connect 192.0.2.1:443" */
+	char host[64]; /* as inet_ntop writes it */
+	uint16_t port;
+	bool taken; /* bound to; else connected or sent to */
 };
 
 #define LEARNED_PATHS_MAX     200000U
@@ -48,7 +50,8 @@ struct learned {
 	size_t path_count;
 	struct learned_link *links; /* owned */
 	size_t link_count;
-	struct learned_address *addresses; /* owned; beyond the box's loopback */
+	struct learned_address
+		*addresses; /* owned; of the network that the box shared, or wanted */
 	size_t address_count;
 	bool used[SC_COUNT];
 	bool network; /* a socket of another kind than AF_UNIX was asked for */
@@ -58,7 +61,7 @@ struct learned {
 /* Added again: the uses add up. -ENOMEM, or -E2BIG and lost is set. */
 int learned_add_path(struct learned *learned, const char *path, unsigned uses, bool is_dir);
 int learned_add_link(struct learned *learned, const char *link, const char *name, const char *path);
-int learned_add_address(struct learned *learned, const char *text);
+int learned_add_address(struct learned *learned, const struct learned_address *address);
 void learned_done(struct learned *learned);
 
 /* Calls that no learned policy refuses, because they come and go with timing, memory and the C
@@ -96,6 +99,11 @@ struct learned_about {
 	char *const *environment;    /* the caller's */
 	const struct policy_context *context;
 };
+
+/* Its network, and with the host's network hooks that let the same addresses be used and no others.
+ */
+void learned_add_network(const struct learned *learned, const struct policy *policy,
+			 struct buf *out);
 
 /* The policy as a file in Lua, the same for the same facts in any order. */
 int learned_text(struct learned *learned, const struct learned_about *about, struct buf *ret_text);

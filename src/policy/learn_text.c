@@ -119,40 +119,6 @@ static void add_files(struct buf *out, const struct learned_rules *rules,
 	(void)buf_text(out, "}\n\n");
 }
 
-static int by_text(const void *a, const void *b)
-{
-	const struct learned_address *x = a;
-	const struct learned_address *y = b;
-
-	return strcmp(x->text, y->text);
-}
-
-static void add_network(struct buf *out, struct learned *learned, const struct policy *policy)
-{
-	enum net_mode net = learned->network ? policy->net : NET_NONE;
-
-	if (learned->address_count > 0)
-		qsort(learned->addresses, learned->address_count, sizeof(*learned->addresses),
-		      by_text);
-	if (!learned->network)
-		(void)buf_text(out, "-- No socket but Unix sockets.\n");
-	else if (learned->address_count == 0)
-		(void)buf_text(out, "-- Sockets were used, on this machine only.\n");
-	else if (net == NET_OWN)
-		(void)buf_text(out, "-- It tried to reach what the box's own network does not "
-				    "have; learn with --net host, or\n-- write \"host\" here, "
-				    "when it should:\n");
-	else
-		(void)buf_text(out, "-- It was in touch with:\n");
-	for (size_t i = 0; i < learned->address_count; i++) {
-		(void)buf_text(out, "--\t");
-		(void)buf_escaped(out, learned->addresses[i].text,
-				  strlen(learned->addresses[i].text));
-		(void)buf_text(out, "\n");
-	}
-	(void)buf_format(out, "net \"%s\"\n\n", net_mode_name(net));
-}
-
 static bool is_identifier(const char *name)
 {
 	if (!isalpha((unsigned char)*name) && *name != '_')
@@ -359,7 +325,7 @@ int learned_text(struct learned *learned, const struct learned_about *about, str
 	buf_init(ret_text, TEXT_MAX);
 	add_head(ret_text, learned, about);
 	add_files(ret_text, &rules, about->context);
-	add_network(ret_text, learned, about->policy);
+	learned_add_network(learned, about->policy, ret_text);
 	r = add_environment(ret_text, about);
 	add_settings(ret_text, about->policy);
 	add_calls(ret_text, learned);

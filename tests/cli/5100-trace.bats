@@ -370,7 +370,83 @@ except OSError as e: print(e.errno)'
 	[ "$(grep -c '+++ exited with 0 +++' lines)" = 49 ]
 }
 
-@test "what waits long is shown by its end, what goes on is shown at once" {
+# until_line EXPRESSION FILE: waits for it.
+until_line() {
+	local end=$((SECONDS + 30))
+	until grep -qE -- "$1" "$2"; do
+		[ "$SECONDS" -lt "$end" ] || {
+			cat "$2"
+			tell "no such line: $1"
+		}
+	done
+}
+
+@test "a call that waits is shown while it waits, and then how it went on" {
+	mkfifo in
+	exec 4<>in
+	"$CLOCHE" trace -o lines -e read,wait4,exit_group -- sh -c 'cat; exit 3' \
+		<in >out 3>&- 4>&- &
+	pid=$!
+	until_line '^3 +read\(0<[^>]*>, $|^3 +read\(0<[^>]*>,  <unfinished \.\.\.>$' lines
+	until_line '^2 +wait4\(-1,  ?(<unfinished \.\.\.>)?$' lines
+	echo hello >&4
+	until_line hello out
+	exec 4>&-
+	status=0
+	wait "$pid" || status=$?
+	[ "$status" = 3 ]
+	line '^3 +(<\.\.\. read resumed>|read\(0<[^>]*>, )"hello\\n", [0-9]+\) = 6$'
+	line '^2 +(<\.\.\. wait4 resumed>|wait4\(-1, ).* = 3$'
+	line ' <unfinished \.\.\.>$'
+	line '<\.\.\. [a-z0-9]+ resumed>'
+	line '^2 +exit_group\(3\) = \?$'
+	[ "$(grep -c 'exited with' lines)" = 2 ]
+}
+
+@test "a call that waits alone is one line" {
+	mkfifo in
+	exec 4<>in
+	"$CLOCHE" trace -o lines -e read -- cat <in >out 3>&- 4>&- &
+	pid=$!
+	until_line '^2 +read\(0<[^>]*>, $' lines
+	echo hello >&4
+	exec 4>&-
+	wait "$pid"
+	line '^2 +read\(0<[^>]*>, "hello\\n", [0-9]+\) = 6$'
+}
+
+@test "--json: that a call waits is an event, and it comes whole later" {
+	mkfifo in
+	exec 4<>in
+	"$CLOCHE" trace --json -o lines -e read -- cat <in >out 3>&- 4>&- &
+	pid=$!
+	until_line '"event": "waiting"' lines
+	echo hello >&4
+	exec 4>&-
+	wait "$pid"
+	python3 -c '
+import json
+lines = [json.loads(line) for line in open("lines")]
+at = next(i for i, l in enumerate(lines) if l.get("event") == "waiting")
+assert lines[at]["call"] == "read" and lines[at]["pid"] == 2 and "result" not in lines[at]
+assert lines[at + 1]["call"] == "read" and lines[at + 1]["result"] == 6, lines[at + 1]'
+}
+
+@test "when the time is over, what was under way is unfinished and who is left is killed" {
+	cloche trace -o lines --wall 1s -- sh -c '(exec sleep 987) & read x; wait'
+	fails_with 124
+	line '^2 +(<\.\.\. )?(wait4|rt_sigsuspend|read).* <unfinished \.\.\.>\) = \?$'
+	line '^3 +(<\.\.\. )?clock_nanosleep.* <unfinished \.\.\.>\) = \?$'
+	[ "$(grep -c '+++ killed by SIGKILL +++$' lines)" = 2 ]
+	cloche trace -o lines --wall 1s -- sh -c 'while :; do kill -0 $$; done'
+	fails_with 124
+	[ "$(tail -n 1 lines | cut -c 7-)" = '+++ killed by SIGKILL +++' ]
+	cloche trace -c -o lines -e kill --wall 1s -- sh -c 'while :; do kill -0 $$; done'
+	fails_with 124
+	line ' kill$'
+}
+
+@test "what goes on is shown at once" {
 	mkfifo lines
 	exec 4<>lines # Who writes to a pipe that nobody reads is told so at once.
 	"$CLOCHE" trace -o lines -e write -- sh -c 'echo one; read x' <&- >/dev/null 2>&1 3>&- &

@@ -239,6 +239,76 @@ chameleon() {
 	has 'net "own"'
 }
 
+# listening: three host ports of this machine, in $PORTS.
+listening() {
+	need_command python3
+	python3 -c '
+import socket, sys
+kept = [socket.create_server(("127.0.0.1", 0), backlog=64) for _ in range(2)]
+datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+datagrams.bind(("127.0.0.1", 0))
+# Below the ports that are handed out, which are not told apart on a loopback.
+for low in range(20000, 32000):
+    try:
+        kept.append(socket.create_server(("127.0.0.1", low), backlog=64))
+    except OSError:
+        continue
+    if len(kept) == 4:
+        break
+print(*(s.getsockname()[1] for s in kept[2:]), flush=True)
+sys.stdin.read()' <in >ports 3>&- 5>&- &
+	until [ -s ports ]; do :; done
+	read -r -a PORTS <ports
+}
+
+@test "with the host's network it may reach what it reached, and no more" {
+	mkfifo in
+	exec 5<>in
+	listening
+	cat >net.py <<-'END'
+		import ctypes, socket, struct, sys
+		port = int(sys.argv[2])
+		socket.getaddrinfo("localhost", 1)
+		def tried(what):
+		    try:
+		        what()
+		        print("done")
+		    except OSError as error:
+		        print("refused", error.errno)
+		def many():
+		    libc = ctypes.CDLL(None, use_errno=True)
+		    name = struct.pack("!2sH4s8x", struct.pack("=H", 2), port, socket.inet_aton("127.0.0.1"))
+		    name = ctypes.create_string_buffer(name, 16)
+		    message = struct.pack("PI4xPNPNi4xI4x", ctypes.addressof(name), 16, 0, 0, 0, 0, 0, 0)
+		    message = ctypes.create_string_buffer(message, 64)
+		    if libc.sendmmsg(udp.fileno(), message, 1, 0) != 1:
+		        raise OSError(ctypes.get_errno(), "sendmmsg")
+		udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		at = ("127.0.0.1", port)
+		own = socket.create_server(("127.0.0.1", 0))
+		tried({
+		    "connect": lambda: socket.create_connection(at).close(),
+		    "send": lambda: udp.sendto(b"x", at),
+		    "message": lambda: udp.sendmsg([b"x"], [], 0, at),
+		    "many": many,
+		    "bind": lambda: socket.create_server(("127.0.0.1", port + 1000)),
+		    "self": lambda: socket.create_connection(own.getsockname()).close(),
+		}[sys.argv[1]])
+	END
+	for how in connect send message many bind self; do
+		rm -f n.lua
+		cloche learn -o n.lua --net host -- python3 -B net.py "$how" "${PORTS[0]}"
+		prints "done"
+		box -p n.lua -- python3 -B net.py "$how" "${PORTS[0]}"
+		prints "done"
+		[ "$how" != self ] || continue
+		box -p n.lua -- python3 -B net.py "$how" "${PORTS[1]}"
+		prints "refused 13"
+		complains "refused: "
+	done
+	exec 5>&-
+}
+
 @test "without -o the policy is PROGRAM.lua, and nothing is overwritten" {
 	cloche learn -- true
 	succeeds

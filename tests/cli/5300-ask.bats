@@ -62,6 +62,107 @@ assert t.wait() == 0
 assert t.seen.count("wants to") == 1, t.seen'
 }
 
+@test "always is about the program as it was: one that has changed is asked about again" {
+	need_command python3
+	cat >changes.py <<-'END'
+		import os, shutil, subprocess
+		def run():
+		    try:
+		        subprocess.run(["./t", "-u"], stdout=subprocess.DEVNULL)
+		    except OSError as error:
+		        print("refused", error.errno)
+		shutil.copy("/usr/bin/id", "t")
+		shutil.copy("/usr/bin/true", "other")
+		run()
+		run()
+		print("changed: replaced", flush=True)
+		os.replace("other", "t")
+		run()
+		run()
+		print("changed: written to", flush=True)
+		with open("t", "r+b") as file:
+		    file.write(open("/usr/bin/id", "rb").read())
+		run()
+		print("changed: interpreter", flush=True)
+		open("t2", "w").write("#!%s/other\n" % os.getcwd())
+		os.chmod("t2", 0o755)
+		os.replace("t2", "t")
+		shutil.copy("/usr/bin/true", "other")
+		run()
+		shutil.copy("/usr/bin/id", "other")
+		run()
+		print("the end", flush=True)
+	END
+	typed '
+t = ask("exec", "python3", "-B", "changes.py")
+answer(t, "/t -u", "a")
+t.expect("changed: replaced")
+answer(t, "/t -u", "a")
+t.expect("changed: written to")
+answer(t, "/t -u", "a")
+t.expect("changed: interpreter")
+answer(t, "/t -u", "a")
+answer(t, "/t -u", "e")
+t.expect("refused 13")
+t.expect("the end")
+assert t.wait() == 0
+assert t.seen.count("wants to") == 5, t.seen'
+}
+
+@test "never is about the name, whatever is in the file" {
+	need_command python3
+	cat >changes.py <<-'END'
+		import shutil, subprocess
+		for program in "id", "true", "id":
+		    shutil.copy("/usr/bin/" + program, "t")
+		    try:
+		        subprocess.run(["./t", "-u"])
+		        print("run", flush=True)
+		    except OSError as error:
+		        print("refused", error.errno, flush=True)
+	END
+	typed '
+t = ask("exec", "python3", "-B", "changes.py")
+answer(t, "/t -u", "e")
+for i in range(3):
+    t.expect("refused 13")
+assert t.wait() == 0
+assert t.seen.count("wants to") == 1, t.seen'
+}
+
+@test "a program that changes while somebody is asked does not run" {
+	need_command python3
+	cat >changes.py <<-'END'
+		import os, shutil, subprocess, sys
+		shutil.copy("/usr/bin/true", "t")
+		shutil.copy("/usr/bin/id", "other")
+		if os.fork() == 0:
+		    while not os.path.exists("asked"):
+		        pass
+		    os.replace("other", "t")
+		    open("replaced", "w").close()
+		    os._exit(0)
+		try:
+		    subprocess.run(["./t"])
+		    print("run", flush=True)
+		except OSError as error:
+		    print("refused", error.errno, flush=True)
+	END
+	typed '
+import time
+t = Terminal([CLOCHE, "run", "--write", ".", "--ask", "exec", "--", "python3", "-B", "changes.py"])
+t.expect("/t")
+t.expect(PROMPT)
+open("asked", "w").close()
+end = time.monotonic() + 20
+while not os.path.exists("replaced"):
+    assert time.monotonic() < end
+    t.read(0.05)
+t.send("o")
+t.expect("refused 26")
+assert t.wait() == 0'
+}
+
 @test "never is never" {
 	typed '
 t = ask("exec", "sh", "-c", "for i in 1 2 3; do /usr/bin/id -u || echo no$i; done")

@@ -324,9 +324,19 @@ static void limits(void)
 	check_fails(socketpair(1, 1, 0, (int[2]){0, 0}), EMFILE, "also_for_sockets");
 	check_fails(open("limit.made", O_CREAT | O_WRONLY, 0600), EMFILE, "also_for_new_files");
 	check_fails(access("limit.made", F_OK), ENOENT, "which_are_not_made");
-	for (fd = 3; fd < 8; fd++)
-		close(fd);
 	check(setrlimit(RLIMIT_NOFILE, &limit) == 0, "and_back");
+	for (fd = 40; fd < 60; fd++)
+		(void)dup2(3, fd);
+	check(setrlimit(RLIMIT_NOFILE, &less) == 0, "less_than_are_open");
+	check_fails(open("limit.made", O_CREAT | O_WRONLY, 0600), EMFILE, "none_below_is_free");
+	check_fails(access("limit.made", F_OK), ENOENT, "nothing_is_made_then");
+	close(5);
+	check(open("limit.made", O_CREAT | O_WRONLY, 0600) == 5, "one_below_is_free");
+	check(unlink("limit.made") == 0, "and_made");
+	check(setrlimit(RLIMIT_NOFILE, &limit) == 0, "and_back_again");
+	for (fd = 3; fd < 60; fd++)
+		if (fd < 8 || fd >= 40)
+			close(fd);
 	check(syscall(SYS_prlimit64, 0, RLIMIT_STACK, NULL, (uint64_t[2]){0, 0}) == 0, "prlimit");
 	less.rlim_cur = 2;
 	less.rlim_max = 1;

@@ -340,7 +340,11 @@ static void the_text_is_a_policy(void **state)
 	assert_int_equal(policy_set(watched, "memory", "512M", "test", &context, &err), 0);
 	file(fixture, "/srv/a\"b\\c\nd\xff", USE_READ);
 	file(fixture, "/home/user/notes", USE_CHANGED);
-	assert_int_equal(learned_add_address(&fixture->learned, "connect\n192.0.2.1"), 0);
+	const struct learned_address address = {.host = "192.0.2.1", .port = 443};
+	assert_int_equal(policy_set(watched, "net", "host", "test", &context, &err), 0);
+	assert_int_equal(learned_add_address(&fixture->learned, &address), 0);
+	assert_int_equal(learned_add_address(&fixture->learned, &address), 0);
+	assert_int_equal(fixture->learned.address_count, 1);
 	fixture->learned.network = true;
 	assert_int_equal(learned_text(&fixture->learned, &about, &text), 0);
 	char name[] = "/tmp/t_learn.XXXXXX.lua";
@@ -362,6 +366,8 @@ static void the_text_is_a_policy(void **state)
 	assert_int_equal(policy->limits.memory_bytes, 512U << 20);
 	assert_int_equal(policy->env_count, 2);
 	assert_true(policy->calls[SC_ptrace].set);
+	assert_int_equal(policy->net, NET_HOST);
+	assert_non_null(strstr(text.data, "[\"192.0.2.1 port 443\"] = true"));
 	assert_null(strstr(text.data, "OTHER"));
 	for (const char *p = text.data; *p != '\0'; p++)
 		assert_true((*p >= ' ' && *p < 0x7f) || *p == '\n' || *p == '\t');
