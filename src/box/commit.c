@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "box/committed.h"
 #include "box/leave.h"
+#include "policy/policy.h"
 #include "sys/sys.h"
 
 #include <inttypes.h>
@@ -274,6 +275,27 @@ static int let_go(const struct stored_box *box, struct cloche_err *err)
 		     : 0;
 }
 
+/* C: of a Windows box lies over a template in the store, which all such boxes share. */
+static int spare_store(const struct stored_box *box, const struct commit *commit,
+		       struct cloche_err *err)
+{
+	char store[PATH_MAX];
+	char link[64];
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", box->store->fd);
+	ssize_t n = sys_readlinkat(AT_FDCWD, link, store, sizeof(store) - 1);
+	if (n < 0)
+		return err_set(err, (int)n, "where boxes are kept: %s", errno_text((int)n));
+	store[n] = '\0';
+	for (size_t i = 0; i < commit->count; i++)
+		if (path_below(commit->steps[i].path, store))
+			return err_set(err, -EPERM,
+				       "'%s' is cloche's own, and no box may change it: name what "
+				       "else is to be committed",
+				       commit->steps[i].path);
+	return 0;
+}
+
 int commit_run(const struct stored_box *box, const struct changes *changes, const bool *chosen,
 	       struct cloche_err *err)
 {
@@ -281,6 +303,8 @@ int commit_run(const struct stored_box *box, const struct changes *changes, cons
 	(void)snprintf(commit.name, sizeof(commit.name), "%s", box->name);
 	int r = make_steps(&commit, changes, chosen, err);
 
+	if (r == 0)
+		r = spare_store(box, &commit, err);
 	buf_init(&commit.leaving, LEAVE_TEXT_MAX);
 	if (r == 0) {
 		r = leave_plan(&commit.leaving, box, changes, chosen);

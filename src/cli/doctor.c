@@ -84,6 +84,8 @@ static const struct check checks[] = {
 	 "Linux 5.19 or newer with CONFIG_SECURITY_LANDLOCK and lsm=landlock,..."},
 	{"more ids (newuidmap)", NEED_LATER, WHO_USER, try_newuidmap, 0,
 	 "apt install uidmap, and a line in /etc/subuid and /etc/subgid"},
+	{"Windows programs (Wine)", NEED_LATER, WHO_ANY, try_windows, 0,
+	 "cloche windows setup, once; it downloads 300 MB"},
 	{"a box that holds", NEED_MUST, WHO_ANY, try_confinement, 0,
 	 "what the message and the lines above say; do not run untrusted programs until this "
 	 "works"},

@@ -48,6 +48,8 @@ enum seccomp_feature {
 };
 int try_seccomp(struct trial *trial); /* value: enum seccomp_feature */
 
+int try_windows(struct trial *trial);
+
 /* ---- doctor_box.c ---- */
 
 /* Runs a box in which a hidden file, a process, the network and a refused call of the host are

@@ -2,6 +2,7 @@
 #include "cli/start.h"
 
 #include "base/own.h"
+#include "windows/prepare.h"
 
 #include <string.h>
 
@@ -13,28 +14,35 @@ static int write_report(struct cloche_report *report, int fd, struct cloche_err 
 	return r < 0 ? err_set(err, r, "cannot write the report: %s", errno_text(r)) : 0;
 }
 
+/* What stays open while the box runs, each -1 where there is none. */
+struct open_fds {
+	int report;
+	int command; /* the command's own */
+	int runtime; /* as long as it is open nobody removes what a Windows box stands on */
+};
+
 /* The status that the command ends with. What went wrong is printed. */
-static int run_box(struct cloche_box *box, char *const *argv, int report_fd, int keep_fd)
+static int run_box(struct cloche_box *box, char *const *argv, const struct open_fds *open)
 {
+	const int fds[] = {open->report, open->command, open->runtime};
 	struct cloche_run_options run = CLOCHE_RUN_OPTIONS_INIT;
 	struct cloche_report *report = NULL;
 	struct cloche_err err = {0};
-	int kept_fds[2];
+	int kept_fds[ARRAY_LENGTH(fds)];
 	int status = EXIT_OURS;
 
 	run.flags = CLOCHE_RUN_IN_PROCESS;
 	run.kept_fds = kept_fds;
-	if (report_fd >= 0)
-		kept_fds[run.kept_count++] = report_fd;
-	if (keep_fd > 0)
-		kept_fds[run.kept_count++] = keep_fd;
+	for (size_t i = 0; i < ARRAY_LENGTH(fds); i++)
+		if (fds[i] >= 0)
+			kept_fds[run.kept_count++] = fds[i];
 	int r = cloche_box_run(box, argv, &run, &status, &err);
 	if (r == 0)
 		r = cloche_box_report(box, &report);
 	if (r == 0 && cloche_report_reason(report)[0] != '\0')
 		(void)fprintf(stderr, "cloche: %s\n", cloche_report_reason(report));
-	if (r == 0 && report_fd >= 0)
-		r = write_report(report, report_fd, &err);
+	if (r == 0 && open->report >= 0)
+		r = write_report(report, open->report, &err);
 	if (r < 0)
 		print_error(&err);
 	return r < 0 ? EXIT_OURS : status;
@@ -51,12 +59,12 @@ static struct stream_answer ask_somebody(void *arg, const char *question, size_t
 	return approve(NULL, question, length, over_fd);
 }
 
-static int make_box(const struct parsed *parsed, const struct start_options *options,
+static int make_box(const char *program, const struct start_options *options,
 		    struct cloche_policy *policy, struct cloche_box **ret_box,
 		    struct cloche_err *err)
 {
 	struct cloche_box_options box = CLOCHE_BOX_OPTIONS_INIT;
-	int r = cloche_policy_show_program(policy, parsed->rest[0], err);
+	int r = cloche_policy_show_program(policy, program, err);
 
 	if (r < 0)
 		return r;
@@ -77,9 +85,12 @@ static int make_box(const struct parsed *parsed, const struct start_options *opt
 	return r;
 }
 
-int start_box(struct parsed *parsed, const struct start_options *options)
+/* The guest's command line is the caller's, or the one that runs a Windows program. */
+static int start_argv(struct parsed *parsed, const struct start_options *options,
+		      const struct windows_run *windows)
 {
 	_own_(closep) int report_fd = -1;
+	char *const *argv = windows->argv != NULL ? windows->argv : parsed->rest;
 	struct cloche_policy *policy = lib_policy_adopt(TAKE(parsed->policy));
 	struct cloche_box *box = NULL;
 	struct cloche_err err = {0};
@@ -92,12 +103,33 @@ int start_box(struct parsed *parsed, const struct start_options *options)
 		r = report_fd = report_open(policy->policy, options->report_path, &err);
 	r = r < 0 ? r : 0;
 	if (r == 0)
-		r = make_box(parsed, options, policy, &box, &err);
+		r = make_box(argv[0], options, policy, &box, &err);
 	if (r == 0)
-		status = run_box(box, parsed->rest, report_fd, options->keep_fd);
+		status = run_box(box, argv,
+				 &(struct open_fds){
+					 .report = report_fd,
+					 .command = options->keep_fd > 0 ? options->keep_fd : -1,
+					 .runtime = windows->runtime.lock_fd,
+				 });
 	else
 		print_error(&err);
 	(void)cloche_box_free(box);
 	parsed->policy = lib_policy_release(policy);
+	return status;
+}
+
+int start_box(struct parsed *parsed, const struct start_options *options)
+{
+	struct windows_run windows;
+	struct cloche_err err = {0};
+	struct policy_context context;
+
+	policy_context_here(&context);
+	if (windows_prepare(&windows, parsed->policy, parsed->rest, context.cwd, &err) < 0) {
+		print_error(&err);
+		return EXIT_OURS;
+	}
+	int status = start_argv(parsed, options, &windows);
+	windows_run_done(&windows);
 	return status;
 }

@@ -7,6 +7,7 @@
 #include "base/own.h"
 #include "policy/model.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <string.h>
@@ -211,6 +212,19 @@ static bool split_pair(char *text, char **ret_guest)
 	return true;
 }
 
+/* "HOST:D:": takes ":D:" away and gives its letter, in lower case; 0: there is none. */
+static int split_drive(char *text)
+{
+	size_t length = strlen(text);
+	char *end = text + (length > 3 ? length - 3 : 0);
+
+	if (length <= 3 || end[-1] == '\\' || end[0] != ':' || end[2] != ':' ||
+	    !isalpha((unsigned char)end[1]))
+		return 0;
+	*end = '\0';
+	return tolower((unsigned char)end[1]);
+}
+
 int policy_add_path(struct policy *policy, enum path_class class, const char *text,
 		    const char *origin, const struct policy_context *context,
 		    struct cloche_err *err)
@@ -218,14 +232,25 @@ int policy_add_path(struct policy *policy, enum path_class class, const char *te
 	_own_(freep) char *copy = strdup(text);
 	_own_(freep) char *from = strdup(origin);
 	struct path_rule rule = {.class = class, .host = copy, .origin = from};
+	char drive[] = "/drives/?";
 
 	if (copy == NULL || from == NULL)
 		return err_set(err, -ENOMEM, "%s: %s", origin, errno_text(ENOMEM));
-	if (!split_pair(copy, &rule.guest))
+	drive[sizeof(drive) - 2] = (char)split_drive(copy);
+	bool has_drive = drive[sizeof(drive) - 2] != '\0';
+	if (has_drive && strchr("cz", drive[sizeof(drive) - 2]) != NULL)
+		return err_set(
+			err, -EINVAL,
+			"%s: '%s': in a Windows box C: is its own and Z: what Linux calls /; "
+			"expected another letter",
+			origin, text);
+	if (!split_pair(copy, &rule.guest) || (has_drive && rule.guest != NULL))
 		return err_set(err, -EINVAL,
 			       "%s: '%s' has more than one colon; expected PATH or HOST:GUEST, and "
 			       "'\\:' for a colon in a name",
 			       origin, text);
+	if (has_drive)
+		rule.guest = drive;
 	if (rule.guest != NULL && (class == PATH_HIDE || class == PATH_PRIVATE))
 		return err_set(err, -EINVAL,
 			       "%s: '%s': a path to %s has no other place; expected PATH, and "

@@ -30,6 +30,7 @@ struct path_rule {
 	char *origin; /* owned: "--read", "judge.lua:12", "preset default" */
 	bool optional;
 	bool pattern;
+	bool own; /* of cloche itself: it may lie where boxes are kept. No policy can say so. */
 };
 
 enum net_mode { NET_OWN, NET_NONE, NET_HOST };
@@ -106,9 +107,9 @@ struct policy *policy_free(struct policy *policy); /* returns NULL */
 /* After an error of anything that adds, a policy is only good for being freed: a part of what was
  * to be added may be there.
  *
- * A preset ("default", "strict", "build", "open") or, when the name has a slash or ends in ".lua",
- * a policy file. Adds to the policy. The error names file, line, what is wrong and what was
- * expected. */
+ * A preset ("default", "strict", "build", "open", "windows") or, when the name has a slash or ends
+ * in ".lua", a policy file. Adds to the policy. The error names file, line, what is wrong and what
+ * was expected. */
 int policy_add(struct policy *policy, const char *preset_or_file,
 	       const struct policy_context *context, struct cloche_err *err);
 int policy_add_preset(struct policy *policy, const char *name, const struct policy_context *context,
@@ -117,7 +118,8 @@ int policy_add_file(struct policy *policy, const char *path, const struct policy
 		    struct cloche_err *err);
 
 /* "PATH" or "HOST:GUEST" (read, write and copy only; a colon in a name is written "\:"), relative
- * paths and "~" resolved by the context. */
+ * paths and "~" resolved by the context. "HOST:D:" is a drive of a Windows box: it is at /drives/d.
+ */
 int policy_add_path(struct policy *policy, enum path_class class, const char *text,
 		    const char *origin, const struct policy_context *context,
 		    struct cloche_err *err);

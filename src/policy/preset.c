@@ -421,17 +421,30 @@ static int add_open(const struct adding *adding)
 	return r;
 }
 
+/* A Windows box: windows/box.h adds Wine's system as /, C: and its variables. Every call that Wine
+ * makes is one that the table allows already, so there is none to open. */
+static int add_windows(const struct adding *adding)
+{
+	static const char *const places[] = {"/tmp", "/home", "/run", NULL};
+	static const char *const env[] = {"TERM", NULL};
+	int r = add_list(adding, PATH_PRIVATE, places);
+
+	if (r == 0)
+		r = add_env(adding, env);
+	if (r == 0)
+		r = add_cwd(adding, PATH_COPY);
+	return r < 0 ? r : 0;
+}
+
 static const struct preset {
 	const char *name;
 	int (*add)(const struct adding *adding);
 } presets[] = {
-	{"default", add_default},
-	{"strict", add_strict},
-	{"build", add_build},
-	{"open", add_open},
+	{"default", add_default}, {"strict", add_strict},   {"build", add_build},
+	{"open", add_open},	  {"windows", add_windows},
 };
 
-const char *const preset_names[] = {"default", "strict", "build", "open", NULL};
+const char *const preset_names[] = {"default", "strict", "build", "open", "windows", NULL};
 
 static_assert(ARRAY_LENGTH(preset_names) == ARRAY_LENGTH(presets) + 1, "one name each");
 
@@ -510,7 +523,7 @@ int policy_add_preset(struct policy *policy, const char *name, const struct poli
 	(void)hint(text, name, preset_names);
 	return err_set(
 		err, -EINVAL,
-		"there is no preset '%s'%s expected default, strict, build, open or the path "
-		"of a policy file",
+		"there is no preset '%s'%s expected default, strict, build, open, windows or the "
+		"path of a policy file",
 		name, text[0] != '\0' ? text : ";");
 }

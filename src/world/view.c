@@ -151,7 +151,7 @@ static int push_view(struct views *views, struct view view, const char *guest, c
 static int add_resolved(struct views *views, const struct path_rule *rule, const char *guest,
 			const char *host, struct look *look, struct cloche_err *err)
 {
-	struct view view = {.class = rule->class, .origin = rule->origin};
+	struct view view = {.class = rule->class, .origin = rule->origin, .own = rule->own};
 
 	if (!look->known)
 		look->error = sys_fstatat(AT_FDCWD, host, &look->st, AT_SYMLINK_NOFOLLOW);
@@ -450,7 +450,7 @@ static int hide_store(struct views *views, const char *store, struct cloche_err 
 			.class = PATH_HIDE, .exists = true, .is_dir = true, .origin = origin};
 		size_t skip = strcmp(view->host, "/") == 0 ? 0 : strlen(view->host);
 
-		if (view->class == PATH_HIDE || view->class == PATH_PRIVATE)
+		if (view->class == PATH_HIDE || view->class == PATH_PRIVATE || view->own)
 			continue;
 		if (path_below(view->host, store))
 			return err_set(err, -EPERM, "%s: '%s' is where cloche keeps boxes",

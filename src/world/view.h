@@ -14,6 +14,7 @@ struct view {
 	char *host;  /* owned */
 	bool exists; /* on the host */
 	bool is_dir;
+	bool own;	    /* cloche's: of the rule */
 	const char *origin; /* borrowed */
 	size_t order;	    /* a later view of the same guest path replaces an earlier */
 };

@@ -506,7 +506,7 @@ static void extends_comes_first(void **state)
 	fails(f, "extends 'b.lua'", "test.lua:1: extends: got 'b.lua'; expected a preset here");
 	fails(f, "extends 'opne'",
 	      "test.lua:1: extends: there is no preset 'opne', did you mean 'open'? expected "
-	      "default, strict, build, open or the path of a policy file");
+	      "default, strict, build, open, windows or the path of a policy file");
 }
 
 static void only_regular_files_are_policies(void **state)

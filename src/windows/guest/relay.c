@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "windows/guest/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* With more than this waiting for a slow reader the programs are stopped until it has caught up. */
+#define BEHIND_MAX (16 << 20)
+#define GIVE_BACK  (1 << 20)
+
+static bool is_pipe(int fd, struct stat *st)
+{
+	return fstat(fd, st) == 0 && (S_ISFIFO(st->st_mode) || S_ISSOCK(st->st_mode));
+}
+
+/* Where memory is counted by process there is no memfd: a file without a name does. */
+static int memory_file(void)
+{
+	int fd = memfd_create("output", MFD_CLOEXEC);
+
+	if (fd < 0)
+		fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFL, O_APPEND);
+	return fd;
+}
+
+static bool watch(struct relay *relay, int fd)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (relay->notify_fd < 0)
+		relay->notify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	return relay->notify_fd >= 0 && inotify_add_watch(relay->notify_fd, path, IN_MODIFY) >= 0;
+}
+
+bool relay_open(struct relay *relay)
+{
+	struct stat stats[2];
+
+	*relay = (struct relay){.notify_fd = -1};
+	for (int i = 0; i < 2; i++) {
+		struct relayed *stream = &relay->streams[i];
+
+		*stream = (struct relayed){.file_fd = -1, .to_fd = i + 1};
+		if (!is_pipe(i + 1, &stats[i]))
+			continue;
+		if (i == 1 && relay->streams[0].file_fd >= 0 &&
+		    stats[0].st_dev == stats[1].st_dev && stats[0].st_ino == stats[1].st_ino) {
+			relay->same = true;
+			continue;
+		}
+		stream->file_fd = memory_file();
+		if (stream->file_fd < 0 || !watch(relay, stream->file_fd))
+			return false;
+	}
+	return true;
+}
+
+void relay_become_streams(const struct relay *relay)
+{
+	for (int i = 0; i < 2; i++)
+		if (relay->streams[i].file_fd >= 0)
+			(void)dup2(relay->streams[i].file_fd, i + 1);
+	if (relay->same)
+		(void)dup2(1, 2);
+}
+
+static bool write_all(int fd, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		struct pollfd ready = {.fd = fd, .events = POLLOUT};
+		ssize_t n = write(fd, bytes, length);
+
+		if (n < 0 && errno == EAGAIN)
+			(void)poll(&ready, 1, -1);
+		else if (n < 0 && errno != EINTR)
+			return false;
+		if (n > 0) {
+			bytes += n;
+			length -= (size_t)n;
+		}
+	}
+	return true;
+}
+
+static off_t waiting(const struct relayed *stream)
+{
+	struct stat st;
+
+	return fstat(stream->file_fd, &st) < 0 ? 0 : st.st_size - stream->passed;
+}
+
+static bool pass(struct relayed *stream)
+{
+	static char bytes[64 << 10];
+	bool stopped = false;
+	bool fine = true;
+	off_t given_back = stream->passed;
+	ssize_t n;
+
+	while (fine && (n = pread(stream->file_fd, bytes, sizeof(bytes), stream->passed)) > 0) {
+		/* All but us and the server of the namespace's first process. */
+		if (!stopped && waiting(stream) > BEHIND_MAX)
+			stopped = kill(-1, SIGSTOP) == 0;
+		fine = write_all(stream->to_fd, bytes, (size_t)n);
+		stream->passed += n;
+		if (stream->passed - given_back >= GIVE_BACK) {
+			(void)fallocate(stream->file_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					0, stream->passed);
+			given_back = stream->passed;
+		}
+	}
+	if (stopped)
+		(void)kill(-1, SIGCONT);
+	return fine;
+}
+
+bool relay_pass(struct relay *relay)
+{
+	char events[4096];
+
+	if (relay->notify_fd < 0)
+		return true;
+	while (read(relay->notify_fd, events, sizeof(events)) > 0)
+		;
+	for (int i = 0; i < 2; i++)
+		if (relay->streams[i].file_fd >= 0 && !pass(&relay->streams[i]))
+			relay->closed = true;
+	return !relay->closed;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The guest of a Windows box: a small static program that starts Wine's loader, stays until the
+ * Windows program has ended, and has the registry written before it ends itself, for with it ends
+ * the box.
+ *
+ *     starter [--wait] [--drive LETTER:PATH]... -- LOADER ARG...
+ *
+ * It runs with the guest's authority and beside guests: it promises nothing about security, and
+ * nobody outside believes what it does. --wait: until the last Windows program has ended, not only
+ * the first.
+ *
+ * A Windows program in a Unix pipe finds a handle that is neither a Windows pipe nor a file, and
+ * some (Node) give up. So where standard output is a pipe they get a file in memory, and what
+ * appears in it is passed on (relay.c).
+ */
+#include "windows/guest/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define EXIT_OURS   125
+#define EXIT_NO_RUN 126
+
+#define PREFIX "/wine"
+
+static const int passed_signals[] = {SIGINT,  SIGTERM, SIGHUP,	SIGQUIT,
+				     SIGUSR1, SIGUSR2, SIGCONT, SIGALRM};
+
+struct starter {
+	pid_t child;
+	int signal_fd;
+	struct relay relay;
+};
+
+static _Noreturn void fail(const char *what)
+{
+	(void)fprintf(stderr, "cloche: the Windows program: %s: %s\n", what, strerror(errno));
+	_exit(EXIT_OURS);
+}
+
+/* "d:/where": the letter leads there, whatever an earlier run had under it. */
+static void set_drive(const char *text)
+{
+	char name[] = PREFIX "/dosdevices/?:";
+
+	name[sizeof(name) - 3] = text[0];
+	if (unlink(name) < 0 && errno != ENOENT)
+		fail(name);
+	if (symlink(text + 2, name) < 0)
+		fail(name);
+}
+
+/* Letters of earlier runs lead nowhere now. */
+static void clear_drives(void)
+{
+	for (char letter = 'a'; letter <= 'y'; letter++) {
+		char name[] = PREFIX "/dosdevices/?:";
+
+		name[sizeof(name) - 3] = letter;
+		if (letter != 'c')
+			(void)unlink(name);
+	}
+}
+
+/* The terminal's signals are for the program; what the launcher sends comes to us, and we pass it
+ * on: so the program has a group of its own. */
+static void take_group(pid_t pid)
+{
+	(void)setpgid(pid, pid);
+	for (int fd = 0; fd < 3; fd++) {
+		if (isatty(fd)) {
+			(void)tcsetpgrp(fd, pid);
+			return;
+		}
+	}
+}
+
+static void block_signals(sigset_t *ret_saved)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(passed_signals) / sizeof(passed_signals[0]); i++)
+		(void)sigaddset(&set, passed_signals[i]);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGTTOU); /* From the background a terminal is not to stop us. */
+	(void)sigaddset(&set, SIGPIPE);
+	(void)sigprocmask(SIG_BLOCK, &set, ret_saved);
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(passed_signals) / sizeof(passed_signals[0]); i++)
+		(void)sigaddset(&set, passed_signals[i]);
+	(void)sigaddset(&set, SIGCHLD);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static pid_t start(struct starter *starter, char **argv, const sigset_t *mask)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		fail("fork");
+	if (pid > 0) {
+		(void)setpgid(pid, pid);
+		return pid;
+	}
+	take_group(getpid());
+	relay_become_streams(&starter->relay);
+	(void)sigprocmask(SIG_SETMASK, mask, NULL);
+	(void)execv(argv[0], argv);
+	(void)fprintf(stderr, "cloche: %s: %s\n", argv[0], strerror(errno));
+	_exit(EXIT_NO_RUN);
+}
+
+/* True when the program has ended, with its status. */
+static bool reap(const struct starter *starter, int *ret_status)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+		if (pid != starter->child)
+			continue;
+		if (!WIFSTOPPED(status)) {
+			*ret_status = status;
+			return true;
+		}
+		/* So is the box, until it is woken: SIGCONT comes here and goes on. */
+		(void)kill(getpid(), SIGSTOP);
+	}
+	return false;
+}
+
+static bool take_signal(const struct starter *starter, int *ret_status)
+{
+	struct signalfd_siginfo info;
+
+	if (read(starter->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return false;
+	if (info.ssi_signo == SIGCHLD)
+		return reap(starter, ret_status);
+	(void)kill(-starter->child, (int)info.ssi_signo);
+	return false;
+}
+
+/* The program's wait status. */
+static int serve(struct starter *starter)
+{
+	int status = 0;
+	bool ended = false;
+
+	while (!ended) {
+		struct pollfd fds[] = {
+			{.fd = starter->signal_fd, .events = POLLIN},
+			{.fd = starter->relay.notify_fd, .events = POLLIN},
+		};
+
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			fail("poll");
+		if (fds[1].revents != 0 && !relay_pass(&starter->relay))
+			(void)kill(-starter->child, SIGKILL); /* Nobody reads any more. */
+		if (fds[0].revents != 0)
+			ended = take_signal(starter, &status);
+	}
+	return status;
+}
+
+/* Only the server knows the registry as it is now; it writes it when it ends, and it holds this
+ * lock as long as it lives. Asking "wineserver -k" would take 200 ms. */
+static pid_t server_pid(void)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+	glob_t found = {0};
+	pid_t pid = -1;
+
+	(void)glob("/tmp/wine-*/server-*/lock", 0, NULL, &found);
+	for (size_t i = 0; i < found.gl_pathc && pid <= 0; i++) {
+		int fd = open(found.gl_pathv[i], O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+		if (fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
+			pid = lock.l_pid;
+		if (fd >= 0)
+			(void)close(fd);
+	}
+	globfree(&found);
+	return pid;
+}
+
+static void wait_for(pid_t pid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd end = {.fd = fd, .events = POLLIN};
+
+	while (fd >= 0 && poll(&end, 1, -1) < 0 && errno == EINTR)
+		;
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+static void end_server(bool waits)
+{
+	pid_t pid = waits ? server_pid() : -1;
+
+	/* With the last program it ends by itself, after a while. */
+	if (pid > 0)
+		wait_for(pid);
+	pid = server_pid();
+	if (pid > 0 && kill(pid, SIGTERM) == 0)
+		wait_for(pid);
+}
+
+static int status_of(int status, const struct relay *relay)
+{
+	if (relay->closed)
+		return 128 + SIGPIPE;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int main(int argc, char **argv)
+{
+	struct starter starter = {0};
+	bool waits = false;
+	sigset_t mask;
+	int at = 1;
+
+	clear_drives();
+	for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
+		if (strcmp(argv[at], "--wait") == 0)
+			waits = true;
+		else if (strcmp(argv[at], "--drive") == 0 && at + 1 < argc)
+			set_drive(argv[++at]);
+	}
+	if (at + 1 >= argc) {
+		(void)fprintf(stderr, "usage: starter [--wait] [--drive L:PATH] -- LOADER ...\n");
+		return EXIT_OURS;
+	}
+	block_signals(&mask);
+	starter.signal_fd = open_signals();
+	if (starter.signal_fd < 0 || !relay_open(&starter.relay))
+		fail("its streams");
+	starter.child = start(&starter, argv + at + 1, &mask);
+	int status = serve(&starter);
+	end_server(waits);
+	(void)relay_pass(&starter.relay);
+	return status_of(status, &starter.relay);
+}

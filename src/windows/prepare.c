@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "windows/prepare.h"
+
+#include "base/own.h"
+#include "policy/model.h"
+#include "policy/preset.h"
+#include "sys/sys.h"
+#include "windows/box.h"
+#include "windows/program.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static char origin[] = "windows";
+
+/* The program of a command line. */
+struct wanted {
+	enum windows_kind kind;
+	char host[PATH_MAX];  /* where it is on the host; "": in the box alone */
+	char guest[PATH_MAX]; /* what the loader is given */
+};
+
+/* ---- which program ---- */
+
+static bool is_drive(const char *text)
+{
+	return isalpha((unsigned char)text[0]) && text[1] == ':';
+}
+
+static bool has_windows_name(const char *name)
+{
+	static const char *const extensions[] = {".exe", ".com", ".bat", ".cmd", ".msi", ".lnk"};
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_LENGTH(extensions); i++)
+		if (length > 4 && strcasecmp(name + length - 4, extensions[i]) == 0)
+			return true;
+	return false;
+}
+
+static void to_slashes(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text == '\\')
+			*text = '/';
+}
+
+static const struct path_rule *drive_rule(const struct policy *policy, int letter)
+{
+	char guest[] = WINDOWS_DRIVES "/?";
+
+	guest[sizeof(guest) - 2] = (char)tolower(letter);
+	for (size_t i = policy->path_count; i > 0; i--)
+		if (strcmp(policy->paths[i - 1].guest, guest) == 0)
+			return &policy->paths[i - 1];
+	return NULL;
+}
+
+/* "D:\x\y.exe": in the host directory that has the letter; C: is the box's. */
+static void find_on_drive(struct wanted *wanted, const struct policy *policy, const char *name)
+{
+	const struct path_rule *rule = drive_rule(policy, (unsigned char)name[0]);
+	char rest[PATH_MAX];
+
+	(void)snprintf(wanted->guest, sizeof(wanted->guest), "%s", name);
+	(void)snprintf(rest, sizeof(rest), "%s", name + 2);
+	to_slashes(rest);
+	/* What a run before has put there is not looked at: wine64 starts both kinds. */
+	wanted->kind = WINDOWS_PE64;
+	if (tolower((unsigned char)name[0]) == 'z')
+		(void)snprintf(wanted->host, sizeof(wanted->host), "%s", rest);
+	else if (rule != NULL &&
+		 snprintf(wanted->host, PATH_MAX, "%s/%s", rule->host, rest) >= PATH_MAX)
+		wanted->host[0] = '\0';
+	if (wanted->host[0] == '\0')
+		return;
+	enum windows_kind kind = windows_kind_of(wanted->host);
+	if (kind != WINDOWS_NONE)
+		wanted->kind = kind;
+	wanted->host[0] = '\0'; /* The drive shows it. */
+}
+
+static int find_on_host(struct wanted *wanted, const char *name)
+{
+	_own_(freep) char *real = realpath(name, NULL);
+
+	wanted->kind = real == NULL ? WINDOWS_NONE : windows_kind_of(real);
+	if (real == NULL || wanted->kind == WINDOWS_NONE)
+		return 0;
+	(void)snprintf(wanted->host, sizeof(wanted->host), "%s", real);
+	(void)snprintf(wanted->guest, sizeof(wanted->guest), "%s", real);
+	return 1;
+}
+
+/* 1: it is one for Windows. */
+static int find_program(struct wanted *wanted, const struct policy *policy, const char *name)
+{
+	char slashed[PATH_MAX];
+
+	*wanted = (struct wanted){0};
+	if (is_drive(name) && (name[2] == '\\' || name[2] == '/')) {
+		find_on_drive(wanted, policy, name);
+		return 1;
+	}
+	if (strchr(name, '/') != NULL)
+		return find_on_host(wanted, name);
+	if (!has_windows_name(name) || strlen(name) >= sizeof(slashed))
+		return 0;
+	(void)snprintf(slashed, sizeof(slashed), "%s", name);
+	to_slashes(slashed);
+	if (find_on_host(wanted, slashed) == 1)
+		return 1;
+	/* One of Windows's own, such as cmd.exe: looked for in the box. */
+	if (strchr(name, '\\') == NULL && sys_faccessat(AT_FDCWD, name, F_OK) < 0) {
+		wanted->kind = WINDOWS_PE64;
+		(void)snprintf(wanted->guest, sizeof(wanted->guest), "%s", name);
+		return 1;
+	}
+	return 0;
+}
+
+/* ---- what the box shows ---- */
+
+/* The system of the host, as presets show it, is not this box's. */
+static bool is_of_world(const struct path_rule *rule, const char *cwd)
+{
+	if (strncmp(rule->origin, "preset ", 7) != 0 || strcmp(rule->origin, "preset windows") == 0)
+		return true;
+	return cwd[1] != '\0' && path_below(rule->guest, cwd);
+}
+
+static void drop_system(struct policy *policy, const char *cwd)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < policy->path_count; i++) {
+		struct path_rule *rule = &policy->paths[i];
+
+		if (is_of_world(rule, cwd)) {
+			policy->paths[used++] = *rule;
+			continue;
+		}
+		free(rule->host);
+		free(rule->guest);
+		free(rule->origin);
+	}
+	policy->path_count = used;
+}
+
+static bool is_shown(const struct path_rule *rule)
+{
+	return rule != NULL && rule->class != PATH_HIDE && rule->class != PATH_PRIVATE;
+}
+
+static int add_path(struct policy *policy, enum path_class class, const char *path,
+		    struct cloche_err *err)
+{
+	_own_(freep) char *copy = strdup(path);
+	const struct path_rule rule = {
+		.class = class, .host = copy, .guest = copy, .origin = origin};
+
+	return copy == NULL ? err_set(err, -ENOMEM, "out of memory")
+			    : policy_add_rule(policy, &rule, err);
+}
+
+/* True when the path is one that Wine's system has, or the box's C:. */
+static bool is_taken(const struct runtime *runtime, const char *guest)
+{
+	char path[RUNTIME_PATH_SIZE + PATH_MAX];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/root%s", runtime->path, guest);
+	return path_below(guest, WINDOWS_PREFIX) ||
+	       sys_fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* "/usr" of the host over "/usr" of Wine's would leave no Wine. */
+static int check_paths(const struct policy *policy, const struct runtime *runtime,
+		       struct cloche_err *err)
+{
+	for (size_t i = 0; i < policy->path_count; i++) {
+		const struct path_rule *rule = &policy->paths[i];
+
+		if (rule->class == PATH_HIDE || rule->own || !is_taken(runtime, rule->guest))
+			continue;
+		return err_set(err, -EINVAL,
+			       "%s: a Windows box has a '%s' of its own; give the host's a letter "
+			       "(--read %s:D:)",
+			       rule->origin, rule->guest, rule->host);
+	}
+	return 0;
+}
+
+/* The current directory as the policy shows it, unless it is the system's, or hidden. */
+static int show_cwd(struct policy *policy, const struct runtime *runtime, const char *cwd,
+		    struct cloche_err *err)
+{
+	static const struct policy_context nowhere = {.cwd = "/"};
+	const struct path_rule *rule = policy_path_find(policy, cwd);
+	bool shown = is_shown(rule) && cwd[1] != '\0' && !is_taken(runtime, cwd);
+	enum path_class class = rule != NULL ? rule->class : PATH_HIDE;
+	bool named = is_shown(rule) && strcmp(rule->guest, cwd) == 0;
+
+	drop_system(policy, shown ? cwd : "/");
+	if (shown && !named)
+		return add_path(policy, class, cwd, err);
+	if (shown || policy->cwd != NULL)
+		return 0;
+	return policy_set(policy, "cwd", WINDOWS_PREFIX "/drive_c", origin, &nowhere, err);
+}
+
+static int show_program(struct policy *policy, const struct wanted *wanted, struct cloche_err *err)
+{
+	const struct path_rule *rule = policy_path_find(policy, wanted->guest);
+
+	if (wanted->host[0] == '\0' || (rule != NULL && rule->class == PATH_HIDE) || is_shown(rule))
+		return 0;
+	return add_path(policy, PATH_READ, wanted->host, err);
+}
+
+static int make_world(struct policy *policy, const struct runtime *runtime,
+		      const struct wanted *wanted, const char *cwd, struct cloche_err *err)
+{
+	static const struct policy_context nowhere = {.cwd = "/"};
+	char root[RUNTIME_PATH_SIZE + 16];
+	char prefix[RUNTIME_PATH_SIZE + 16];
+	const struct windows_world world = {
+		.root = root, .prefix = prefix, .starter = runtime->starter};
+
+	(void)snprintf(root, sizeof(root), "%s/root", runtime->path);
+	(void)snprintf(prefix, sizeof(prefix), "%s/prefix", runtime->path);
+	int r = show_cwd(policy, runtime, cwd, err);
+	if (r == 0)
+		r = check_paths(policy, runtime, err);
+	if (r == 0 && !policy_has_preset(policy, "windows"))
+		r = policy_add_preset(policy, "windows", &nowhere, err);
+	if (r == 0)
+		r = show_program(policy, wanted, err);
+	return r < 0 ? r : windows_add_world(policy, &world, err);
+}
+
+/* ---- the command line ---- */
+
+static int push(struct windows_run *run, const char *word)
+{
+	run->argv[run->argc] = strdup(word);
+	return run->argv[run->argc++] == NULL ? -ENOMEM : 0;
+}
+
+static int push_all(struct windows_run *run, const char *const *words)
+{
+	int r = 0;
+
+	for (; *words != NULL && r == 0; words++)
+		r = push(run, *words);
+	return r;
+}
+
+/* The letters that the policy gives. */
+static int push_drives(struct windows_run *run, const struct policy *policy)
+{
+	int r = 0;
+
+	for (int letter = 'a'; letter <= 'z' && r == 0; letter++) {
+		char text[] = "?:" WINDOWS_DRIVES "/?";
+		const char *const words[] = {"--drive", text, NULL};
+
+		text[0] = (char)letter;
+		text[sizeof(text) - 2] = (char)letter;
+		if (drive_rule(policy, letter) != NULL)
+			r = push_all(run, words);
+	}
+	return r;
+}
+
+/* Where Z: is the root of the box: "/a/b" is "Z:\a\b". */
+static void to_dos(const char *path, char *dos, size_t size)
+{
+	(void)snprintf(dos, size, "%s%s", path[0] == '/' ? "Z:" : "", path);
+	for (char *p = dos; *p != '\0'; p++)
+		if (*p == '/')
+			*p = '\\';
+}
+
+static int push_program(struct windows_run *run, const struct wanted *wanted)
+{
+	char dos[PATH_MAX + 4];
+
+	to_dos(wanted->guest, dos, sizeof(dos));
+	switch (wanted->kind) {
+	case WINDOWS_NONE:
+		return -EINVAL;
+	case WINDOWS_PE32:
+		return push_all(run, (const char *const[]){WINE32, wanted->guest, NULL});
+	case WINDOWS_PE64:
+		return push_all(run, (const char *const[]){WINE64, wanted->guest, NULL});
+	case WINDOWS_BATCH:
+		/* A quote that comes first, and the last one, cmd.exe would take away. */
+		return push_all(run,
+				(const char *const[]){WINE64, "cmd.exe", "/c", "@", dos, NULL});
+	case WINDOWS_MSI:
+		return push_all(run, (const char *const[]){WINE64, "msiexec.exe", "/i", dos, NULL});
+	case WINDOWS_LINK:
+		return push_all(run,
+				(const char *const[]){WINE64, "start.exe", "/wait", dos, NULL});
+	}
+	return -EINVAL;
+}
+
+/* Beyond the caller's: the starter, its options, the loader and what it is given. */
+#define WORDS_MORE (2 * 26 + 8)
+
+static int make_argv(struct windows_run *run, const struct policy *policy,
+		     const struct wanted *wanted, char *const *argv)
+{
+	size_t count = 0;
+
+	while (argv[count] != NULL)
+		count++;
+	run->argv = calloc(count + WORDS_MORE, sizeof(*run->argv));
+	int r = run->argv == NULL ? -ENOMEM : push(run, WINDOWS_STARTER);
+	if (r == 0)
+		r = push_drives(run, policy);
+	if (r == 0)
+		r = push(run, "--");
+	if (r == 0)
+		r = push_program(run, wanted);
+	for (size_t i = 1; i < count && r == 0; i++)
+		r = push(run, argv[i]);
+	return r;
+}
+
+void windows_run_done(struct windows_run *run)
+{
+	for (size_t i = 0; i < run->argc; i++)
+		free(run->argv[i]);
+	free(run->argv);
+	runtime_close(&run->runtime);
+	*run = (struct windows_run){.runtime.lock_fd = -1};
+}
+
+int windows_prepare(struct windows_run *ret_run, struct policy *policy, char *const *argv,
+		    const char *cwd, struct cloche_err *err)
+{
+	struct windows_run run = {.runtime.lock_fd = -1};
+	struct cloche_err missing = {0};
+	_own_(freep) struct wanted *wanted = malloc(sizeof(*wanted));
+
+	*ret_run = run;
+	if (wanted == NULL)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (find_program(wanted, policy, argv[0]) == 0)
+		return 0;
+	/* Wine insists that the prefix is its user's. */
+	if (policy->user != NULL && strcmp(policy->user, "root") != 0 && geteuid() == 0)
+		return err_set(err, -EINVAL,
+			       "--user %s: in a box of root's Windows programs run as root of the "
+			       "box",
+			       policy->user);
+	int r = runtime_open(&run.runtime, &missing);
+	if (r < 0)
+		return err_set(err, r, "'%s' is a Windows program: %s", argv[0], missing.text);
+	r = make_world(policy, &run.runtime, wanted, cwd, err);
+	if (r == 0) {
+		r = make_argv(&run, policy, wanted, argv);
+		r = r < 0 ? err_set(err, r, "out of memory") : 0;
+	}
+	if (r < 0) {
+		windows_run_done(&run);
+		return r;
+	}
+	*ret_run = run;
+	return 1;
+}

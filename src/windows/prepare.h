@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A run of a Windows program: its policy gets the world of a Windows box, its command line Wine's
+ * loader.
+ *
+ * Of the policy's paths, those that presets show of the host's system are no part of that world:
+ * it has a system of its own. What the caller names, the current directory, and what is hidden in
+ * them, stay where they are, which Windows programs see as Z:, or under the letter that they were
+ * given.
+ */
+#ifndef CLOCHE_WINDOWS_PREPARE_H
+#define CLOCHE_WINDOWS_PREPARE_H
+
+#include "base/err.h"
+#include "policy/policy.h"
+#include "windows/runtime.h"
+
+#include <stddef.h>
+
+struct windows_run {
+	struct runtime runtime; /* held until it is over */
+	char **argv;		/* owned, each too: of the box; NULL-terminated; NULL: no run */
+	size_t argc;
+};
+
+/* 1: the program of argv is for Windows, and everything is ready; 0: it is not, nothing was
+ * changed. `cwd` is the caller's. */
+int windows_prepare(struct windows_run *ret_run, struct policy *policy, char *const *argv,
+		    const char *cwd, struct cloche_err *err);
+void windows_run_done(struct windows_run *run);
+
+#endif

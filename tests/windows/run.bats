@@ -1,0 +1,189 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 600
+#
+# Programs for Windows in a box: what comes in, what comes out, and what stays.
+load '../helpers'
+load 'windows'
+
+@test "a program is recognised by what is in it, not by its name" {
+	cp "$GUEST_DIR/w_probe64.exe" surprise.txt
+	box -- ./surprise.txt args one
+	succeeds
+	prints "<one>"
+	printf 'MZ this is none' >fake.exe
+	chmod +x fake.exe
+	box -- ./fake.exe
+	fails_with 126
+}
+
+@test "arguments come through as they are" {
+	arguments() {
+		box -- "$PROBE" args '' 'a b' 'c"d' 'e\' '\\f\"' 'ä€' '/unix/path' 'C:\dos\path' '*'
+		succeeds
+		prints $'<>\n<a b>\n<c"d>\n<e\\>\n<\\\\f\\">\n<ä€>\n</unix/path>\n<C:\\dos\\path>\n<*>'
+	}
+	both arguments
+}
+
+@test "exit codes, streams and variables come through" {
+	streams() {
+		box -- "$PROBE" exit 42
+		fails_with 42
+		box -- "$PROBE" both
+		succeeds
+		prints $'out\nout again'
+		[ "$stderr" = err ] || tell "wanted err"
+		box --env 'WORD=a b' -- "$PROBE" env WORD USERNAME COMPUTERNAME APPDATA
+		says "WORD=a b"
+		says 'APPDATA=C:\users\user\AppData\Roaming'
+		says "USERNAME=user"
+		[ "$(printf 'first\nsecond' | "$CLOCHE" run -- "$PROBE" cat)" = $'first\nsecond' ]
+		"$CLOCHE" run -- "$PROBE" both >all 2>&1 </dev/null
+		[ "$(cat all)" = $'out\nerr\nout again' ] || tell "$(cat all)"
+	}
+	both streams
+}
+
+@test "a slow reader of a pipe gets everything, and one that leaves ends the program" {
+	[ "$("$CLOCHE" run -- "$GUEST_DIR/w_probe64.exe" fill 40 | { read -r -N 1 _; sleep 0.5; wc -c; })" = \
+		$((40 * 1048576 - 1)) ]
+	timeout 60 "$CLOCHE" run -- "$GUEST_DIR/w_probe64.exe" fill 4000 | head -c 10 >/dev/null
+	[ "${PIPESTATUS[0]}" = 141 ] || tell "status ${PIPESTATUS[0]}"
+}
+
+@test "on a terminal a program knows its size, and Ctrl-C reaches it" {
+	cat >type.py <<-'EOF'
+		import fcntl, os, pty, re, struct, sys, termios
+		pid, fd = pty.fork()
+		if pid == 0:
+		    os.execv(sys.argv[1], sys.argv[1:])
+		fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 31, 77, 0, 0))
+		seen, sent = b"", False
+		# What a person sees: Wine moves the cursor over a blank instead of writing one.
+		def text(drawn):
+		    return re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", drawn.replace(b"\x1b[1C", b" "))
+		while True:
+		    try:
+		        part = os.read(fd, 4096)
+		    except OSError:
+		        break
+		    if not part:
+		        break
+		    seen += part
+		    if b"ready" in text(seen) and not sent:
+		        os.write(fd, b"\x03")
+		        sent = True
+		status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+		print(text(seen).decode(errors="replace"), "status", status)
+	EOF
+	terminal() {
+		run timeout 60 python3 type.py "$CLOCHE" run -- "$PROBE" break
+		says "broken in"
+		says "status 4"
+		run timeout 60 python3 type.py "$CLOCHE" run -- "$PROBE" size
+		says "size 77 31"
+	}
+	both terminal
+}
+
+@test "the parts of Windows that programs are made of work" {
+	parts() {
+		box -- "$PROBE" system
+		succeeds
+		says_not "not ok"
+		says "fault seen"
+	}
+	both parts
+}
+
+@test "DOS paths and Linux paths name the same files, and drives those of the policy" {
+	mkdir -p data "$SCRATCH/other"
+	echo "from the host" >data/file.txt
+	echo "on a drive" >"$SCRATCH/other/file.txt"
+	cp "$GUEST_DIR/w_probe64.exe" "$SCRATCH/other/"
+	box -- cmd.exe /c 'type data\file.txt'
+	says "from the host"
+	box -- cmd.exe /c "type Z:${PWD//\//\\}\\data\\file.txt"
+	says "from the host"
+	box --read "$SCRATCH/other:D:" -- cmd.exe /c 'type d:\file.txt & echo x> d:\new'
+	says "on a drive"
+	[ ! -e "$SCRATCH/other/new" ]
+	box --read "$SCRATCH/other:D:" -- 'D:\w_probe64.exe' exit 3
+	fails_with 3
+	box --write "$SCRATCH/other:E:" -- cmd.exe /c 'echo x> e:\new'
+	succeeds
+	[ -e "$SCRATCH/other/new" ]
+	box --read "$SCRATCH/other:C:" -- cmd.exe /c ver
+	fails_with 125
+	complains "C: is its own"
+	box -- cmd.exe /c 'echo changed> data\file.txt & type data\file.txt'
+	says "changed"
+	[ "$(cat data/file.txt)" = "from the host" ]
+}
+
+@test "batch files run, with their arguments" {
+	mkdir 'a folder'
+	printf '@echo %%~1 and %%~2\r\n@exit /b 5\r\n' >'a folder/one.bat'
+	cp 'a folder/one.bat' two.cmd
+	box -- './a folder/one.bat' 'first word' second
+	fails_with 5
+	says "first word and second"
+	box -- two.cmd 1 2
+	fails_with 5
+	says "1 and 2"
+}
+
+@test "what a kept box has written into its registry is there the next time" {
+	registry() {
+		"$CLOCHE" box remove "$BOX" 2>/dev/null </dev/null || true
+		box --box "$BOX" -- "$PROBE" registry kept
+		succeeds
+		box --box "$BOX" -- "$PROBE" registry
+		succeeds
+		prints kept
+		box -- "$PROBE" registry
+		fails_with 1
+		prints "(none)"
+	}
+	both registry
+}
+
+@test "a signal ends the program, and its registry is written all the same" {
+	mkfifo in
+	"$CLOCHE" run --box "$BOX" --read "$GUEST_DIR:G:" -- cmd.exe /c \
+		'g:\w_probe64.exe registry saved & g:\w_probe64.exe cat' <in >out 3>&- &
+	exec 7>in
+	eventually 20 grep -q saved out
+	kill -TERM $!
+	wait $! || true
+	exec 7>&-
+	nothing_runs "w_probe64.exe registry saved"
+	box --box "$BOX" -- "$GUEST_DIR/w_probe64.exe" registry
+	prints saved
+}
+
+@test "nothing of a box runs on, whatever it has started" {
+	box -- cmd.exe /c "start /b cmd.exe /c $BOX-lingers.bat & start notepad.exe $BOX-lingers"
+	nothing_runs "$BOX-lingers"
+}
+
+@test "commit changes nothing of what all boxes share" {
+	box --box "$BOX" -- "$GUEST_DIR/w_probe64.exe" registry mine
+	cloche commit "$BOX"
+	fails_with 125
+	complains "cloche's own"
+	box -- "$GUEST_DIR/w_probe64.exe" registry
+	prints "(none)"
+}
+
+@test "what cannot be a Windows box is said" {
+	box --read /usr/share/doc:/usr -- cmd.exe /c ver
+	fails_with 125
+	complains "give the host's a letter"
+	[ "$(id -u)" != 0 ] || {
+		box --user nobody -- cmd.exe /c ver
+		fails_with 125
+		complains "run as root of the box"
+	}
+}

@@ -1,0 +1,73 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 600
+#
+# What Windows boxes stand on: built, looked at, removed.
+load '../helpers'
+load 'windows'
+
+# A store of this test's own, with the system of the real one in it, as a setup that was interrupted
+# left it: not even a template.
+half_built() {
+	local runtime
+	need_user # Root's store is where it is.
+	runtime=$("$CLOCHE" windows status | tail -n 1)
+	export XDG_DATA_HOME=$SCRATCH/data
+	mkdir -p "$XDG_DATA_HOME/cloche/windows/new/apt/archives"
+	chmod -R 700 "$XDG_DATA_HOME/cloche"
+	cp -a "$runtime/root" "$XDG_DATA_HOME/cloche/windows/new/root"
+	mkdir "$XDG_DATA_HOME/cloche/windows/new/prefix.new"
+	echo half >"$XDG_DATA_HOME/cloche/windows/new/prefix.new/system.reg"
+}
+
+@test "setup does nothing where all is there; status and doctor say so" {
+	cloche windows setup
+	succeeds
+	says "it is there already"
+	cloche windows status
+	succeeds
+	says "Wine 8"
+	cloche doctor
+	says "yes  Windows programs"
+}
+
+@test "an interrupted setup goes on; a box in use keeps the runtime; remove removes it" {
+	half_built
+	cloche windows status
+	fails_with 1
+	says "cloche windows setup"
+	box -- "$GUEST_DIR/w_probe64.exe" exit 3
+	fails_with 125
+	complains "cloche windows setup"
+	cloche windows setup
+	succeeds
+	says "4 of 5"
+	says_not "2 of 5"
+	[ ! -e "$XDG_DATA_HOME/cloche/windows/new" ]
+	box -- "$GUEST_DIR/w_probe32.exe" exit 3
+	fails_with 3
+	mkfifo in
+	"$CLOCHE" run -- "$GUEST_DIR/w_probe64.exe" hold here <in >out 3>&- &
+	exec 7>in
+	eventually 20 grep -q held out
+	cloche windows remove
+	fails_with 1
+	says "boxes run on it"
+	exec 7>&-
+	wait $!
+	cloche windows remove
+	succeeds
+	run find "$XDG_DATA_HOME/cloche/windows" -name root
+	prints ""
+}
+
+@test "what was built by another cloche is not used" {
+	half_built
+	mv "$XDG_DATA_HOME/cloche/windows/new" "$XDG_DATA_HOME/cloche/windows/0123456789abcdef"
+	ln -s 0123456789abcdef "$XDG_DATA_HOME/cloche/windows/current"
+	: >"$XDG_DATA_HOME/cloche/windows/0123456789abcdef/lock"
+	echo "format 0" >"$XDG_DATA_HOME/cloche/windows/0123456789abcdef/about"
+	cloche windows status
+	fails_with 1
+	says "of another cloche"
+}
