@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/own.h"
 #include "cli/command.h"
+#include "cli/diff_registry.h"
 #include "cli/diff_text.h"
 #include "cli/kept.h"
 #include "launch/launch.h"
@@ -11,12 +12,13 @@
 #include <limits.h>
 #include <string.h>
 
-enum { STAT, TEXT, JSON, SINCE };
+enum { STAT, TEXT, JSON, SINCE, REG };
 
 static const struct option_row options[] = {
 	{"stat", 0, NULL, OPTION_OWN, STAT, "how much, and a sum"},
 	{"text", 0, NULL, OPTION_OWN, TEXT, "the lines that changed in text files"},
 	{"json", 0, NULL, OPTION_OWN, JSON, "an object a line"},
+	{"reg", 0, NULL, OPTION_OWN, REG, "the registry of a Windows box, as a .reg file"},
 	{"since", 0, "SNAPSHOT", OPTION_OWN, SINCE, "what has changed after this snapshot"},
 	{0},
 };
@@ -184,6 +186,9 @@ static bool is_meant(const struct parsed *parsed, const struct changes *changes,
 
 	if (change_is_quiet(change) && parsed->values[JSON] == NULL)
 		return false;
+	/* What is in them is said by key. */
+	if (parsed->values[JSON] == NULL && choice->count == 0 && is_registry_file(changes, change))
+		return false;
 	if (change->moved && parsed->values[JSON] == NULL && parsed->values[TEXT] == NULL)
 		return false; /* Said where it is now. */
 	return choice->count == 0 ||
@@ -245,8 +250,14 @@ static int diff(int argc, char **argv)
 	int r = choice_make(&choice, parsed.rest + 1, &err);
 	if (r == 0)
 		r = kept_open(&kept, parsed.rest[0], STORE_LOOK, parsed.values[SINCE], &err);
-	if (r == 0)
+	if (r == 0 && parsed.values[REG] == NULL)
 		r = show(&parsed, &kept.changes, &choice, &err);
+	if (r == 0 && choice.count == 0 && parsed.values[TEXT] == NULL)
+		r = diff_registry(&kept,
+				  parsed.values[REG] != NULL	? REGISTRY_FILE
+				  : parsed.values[JSON] != NULL ? REGISTRY_JSON
+								: REGISTRY_LINES,
+				  &err);
 	if (r < 0)
 		print_error(&err);
 	kept_done(&kept);
