@@ -235,9 +235,10 @@ static int show(const struct parsed *parsed, const struct changes *changes,
 		change_line(&line, changes, change);
 		if (parsed->values[STAT] != NULL)
 			add_stat(&line, change);
-		print(&line);
-		if (parsed->values[STAT] == NULL)
-			r = diff_registry_lines(changes, change, err);
+		if (parsed->values[STAT] == NULL && diff_registry_part(change) != NULL)
+			r = diff_registry_lines(changes, change, &line, err);
+		else
+			print(&line);
 	}
 	buf_done(&line);
 	if (parsed->values[STAT] != NULL)

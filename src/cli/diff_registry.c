@@ -45,9 +45,10 @@ int diff_registry(const struct changes *changes, const struct change *change, re
 	struct hive after = {0};
 	int r = open_hive(changes, change, false, &after, err);
 
-	if (r == 0 && hive_is_known(&after))
+	bool known = r == 0 && hive_is_known(&after);
+	if (known)
 		r = open_hive(changes, change, true, &before, err);
-	if (r == 0 && hive_is_known(&after))
+	if (known && r == 0)
 		r = registry_compare(&before, &after, tell, context);
 	hive_done(&before);
 	hive_done(&after);
@@ -56,30 +57,44 @@ int diff_registry(const struct changes *changes, const struct change *change, re
 		       : r;
 }
 
+struct line_context {
+	const struct registry_part *part;
+	const struct buf *file_line; /* NULL: printed */
+};
+
+static void print_line(const struct buf *line)
+{
+	(void)fwrite(buf_string(line), 1, line->length, stdout);
+	(void)fputc('\n', stdout);
+}
+
 static int tell_line(void *context, enum registry_change change, const struct hive_row *before,
 		     const struct hive_row *after)
 {
-	const struct registry_part *part = context;
+	struct line_context *told = context;
 	struct buf line;
 
+	if (told->file_line != NULL)
+		print_line(told->file_line);
+	told->file_line = NULL;
 	buf_init(&line, HIVE_SIZE_MAX);
 	int r = buf_format(&line, "    %c ", "AMD"[change]);
 	if (r == 0)
-		r = registry_line(&line, part, before, after);
-	(void)fwrite(buf_string(&line), 1, line.length, stdout);
-	(void)fputc('\n', stdout);
+		r = registry_line(&line, told->part, before, after);
+	print_line(&line);
 	buf_done(&line);
 	return r;
 }
 
 int diff_registry_lines(const struct changes *changes, const struct change *change,
-			struct cloche_err *err)
+			const struct buf *file_line, struct cloche_err *err)
 {
-	const struct registry_part *part = diff_registry_part(change);
+	struct line_context context = {.part = diff_registry_part(change), .file_line = file_line};
+	int r = diff_registry(changes, change, tell_line, &context, err);
 
-	return part == NULL
-		       ? 0
-		       : diff_registry(changes, change, tell_line, (void *)(uintptr_t)part, err);
+	if (r == 0)
+		print_line(file_line);
+	return r < 0 ? r : 0;
 }
 
 struct json_context {
@@ -164,7 +179,9 @@ int diff_registry_json(const struct changes *changes, const struct change *chang
 {
 	struct json_context context = {.part = diff_registry_part(change), .path = path};
 
-	return context.part == NULL ? 0 : diff_registry(changes, change, tell_json, &context, err);
+	int r = context.part == NULL ? 0 : diff_registry(changes, change, tell_json, &context, err);
+
+	return r < 0 ? r : 0;
 }
 
 struct file_context {
@@ -188,7 +205,7 @@ int diff_registry_file(const struct changes *changes, const struct change *chang
 
 	file->key = (struct raw){NULL, 0}; /* It was the hive's. */
 	file->part = NULL;
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static int print_readable(const struct buf *file)

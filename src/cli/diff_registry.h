@@ -11,13 +11,14 @@
 /* The part of a registry that the file is by its name; NULL: no part of one. */
 const struct registry_part *diff_registry_part(const struct change *change);
 
-/* Tells each difference; nothing where the file is no hive, whatever its name is. */
+/* Tells each difference. 1: it was a hive; 0: it is none, whatever its name is. */
 int diff_registry(const struct changes *changes, const struct change *change, registry_tell *tell,
 		  void *context, struct cloche_err *err);
 
-/* The styles: indented lines to standard output, an object a line, into a .reg file. */
+/* The styles: indented lines to standard output, after that of the file (of a registry in which
+ * nothing differs but times, neither); an object a line; into a .reg file. */
 int diff_registry_lines(const struct changes *changes, const struct change *change,
-			struct cloche_err *err);
+			const struct buf *file_line, struct cloche_err *err);
 int diff_registry_json(const struct changes *changes, const struct change *change, const char *path,
 		       struct cloche_err *err);
 int diff_registry_file(const struct changes *changes, const struct change *change,

@@ -40,23 +40,17 @@ static int parse_alone(const struct command *command, int argc, char **argv, str
 	return EXIT_OURS;
 }
 
-static uint64_t usage(const char *path)
-{
-	_own_(closep) int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
-	bool complete;
-
-	return fd < 0 ? 0 : store_usage(fd, &complete);
-}
-
 static void print_status(const struct runtime *runtime)
 {
 	char version[128];
 	char built[64];
+	char size[32];
 
 	runtime_about(runtime, "wine", version, sizeof(version));
 	runtime_about(runtime, "built", built, sizeof(built));
-	(void)printf("Wine %s, 64 and 32 bit, built %s, %llu MB\n%s\n", version, built,
-		     (unsigned long long)(usage(runtime->path) >> 20), runtime->path);
+	runtime_about(runtime, "megabytes", size, sizeof(size));
+	(void)printf("Wine %s, 64 and 32 bit, built %s, %s MB\n%s\n", version, built, size,
+		     runtime->path);
 }
 
 int try_windows(struct trial *trial)

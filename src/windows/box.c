@@ -73,20 +73,20 @@ static int make_policy(struct policy *policy, const struct windows_world *world,
 		r = policy_set(policy, "cwd", WINDOWS_PREFIX, origin, &nowhere, err);
 	if (r == 0)
 		r = windows_add_world(policy, world, err);
-	/* Here wineboot is what it is about. */
-	return r < 0 ? r
-		     : policy_add_variable(policy, "WINEDLLOVERRIDES", "winemenubuilder.exe=d",
-					   err);
+	return r < 0 || !world->boots ? r
+				      : policy_add_variable(policy, "WINEDLLOVERRIDES",
+							    "winemenubuilder.exe=d", err);
 }
 
 /* The launcher lets go of its process's descriptors and terminal, so it has one of its own. */
 static _Noreturn void run_child(const struct policy *policy, char *const *argv, int error_fd)
 {
 	struct cloche_err err = {0};
+	char *const nothing[] = {NULL}; /* Of the caller's command line nothing is secret. */
 	const struct launch_options options = {
 		.policy = policy,
 		.argv = argv,
-		.process_argv = argv,
+		.process_argv = nothing,
 	};
 	_own_(closep) int null_fd = sys_openat(AT_FDCWD, "/dev/null", O_RDWR);
 

@@ -23,6 +23,7 @@ struct windows_world {
 	const char *prefix;  /* C: and the registry */
 	const char *starter; /* the guest's first program */
 	bool is_template;    /* the prefix itself is written: it is being made */
+	bool boots;	     /* with wineboot, which makes one */
 };
 
 /* Adds the world's own paths and variables; they replace those of the same name. */

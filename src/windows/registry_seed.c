@@ -8,23 +8,11 @@
 #include <string.h>
 
 /* Windows 10, because Node and others refuse older ones; no display, so that programs with windows
- * start where there is none; and what a session would have made, volatile, at each start. */
+ * start where there is none. */
 static const char user_seed[] = "\n[Software\\\\Wine] 0\n"
 				"\"Version\"=\"win10\"\n"
 				"\n[Software\\\\Wine\\\\Drivers] 0\n"
-				"\"Graphics\"=\"null\"\n"
-				"\n[Volatile Environment] 0\n"
-				"\"APPDATA\"=\"C:\\\\users\\\\user\\\\AppData\\\\Roaming\"\n"
-				"\"CLIENTNAME\"=\"Console\"\n"
-				"\"HOMEDRIVE\"=\"C:\"\n"
-				"\"HOMEPATH\"=\"\\\\users\\\\user\"\n"
-				"\"HOMESHARE\"=\"\"\n"
-				"\"LOCALAPPDATA\"=\"C:\\\\users\\\\user\\\\AppData\\\\Local\"\n"
-				"\"LOGONSERVER\"=\"\\\\\\\\BOX\"\n"
-				"\"SESSIONNAME\"=\"Console\"\n"
-				"\"USERDOMAIN\"=\"BOX\"\n"
-				"\"USERNAME\"=\"user\"\n"
-				"\"USERPROFILE\"=\"C:\\\\users\\\\user\"\n";
+				"\"Graphics\"=\"null\"\n";
 
 /* The keys of HKLM\Hardware are volatile in Wine, made by wineboot; programs look for processors
  * there. They say nothing of the host's. */

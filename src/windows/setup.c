@@ -10,6 +10,7 @@
 #include "windows/registry_seed.h"
 #include "windows/runtime.h"
 #include "windows/share.h"
+#include "windows/tools.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -134,7 +135,7 @@ static int make_folders(int prefix_fd)
 	return r;
 }
 
-static int boot_template(const struct setup *setup, int prefix_fd)
+static int run_in_template(const struct setup *setup, bool boots, const char *const *words)
 {
 	char root[RUNTIME_PATH_SIZE + 16];
 	char prefix[RUNTIME_PATH_SIZE + 16];
@@ -143,22 +144,32 @@ static int boot_template(const struct setup *setup, int prefix_fd)
 		.prefix = prefix,
 		.starter = setup->starter,
 		.is_template = true,
+		.boots = boots,
 	};
-	char *const argv[] = {
-		(char[]){WINDOWS_STARTER}, (char[]){"--wait"}, (char[]){"--"}, (char[]){WINE64},
-		(char[]){"wineboot"},	   (char[]){"-i"},     NULL,
-	};
-	struct stat st;
 
 	(void)snprintf(root, sizeof(root), "%s/new/root", setup->path);
 	(void)snprintf(prefix, sizeof(prefix), "%s/new/prefix.new", setup->path);
-	int r = windows_run_setup(&world, argv, setup->err);
-	if (r < 0)
-		return r;
-	if (r > 0 || sys_fstatat(prefix_fd, "system.reg", &st, 0) < 0 ||
-	    sys_fstatat(prefix_fd, "user.reg", &st, 0) < 0)
-		return err_set(setup->err, -EIO, "Wine could not make its template (status %d)", r);
-	return 0;
+	int r = windows_run_setup(&world, (char *const *)(uintptr_t)words, setup->err);
+	return r > 0 ? err_set(setup->err, -EIO, "Wine could not make its template (status %d)", r)
+		     : r;
+}
+
+static int boot_template(const struct setup *setup, int prefix_fd)
+{
+	static const char *const boot[] = {WINDOWS_STARTER, "--wait", "--", WINE64,
+					   "wineboot",	    "-i",     NULL};
+	/* What Wine notes when it runs for the first time is no box's change. */
+	static const char *const first64[] = {WINDOWS_STARTER, "--", WINE64, "cmd.exe", "/c",
+					      "ver",	       NULL};
+	static const char *const first32[] = {WINDOWS_STARTER, "--", WINE32, "cmd.exe", "/c",
+					      "ver",	       NULL};
+	int r = run_in_template(setup, true, boot);
+
+	if (r == 0)
+		r = registry_seed(prefix_fd, setup->err);
+	if (r == 0)
+		r = run_in_template(setup, false, first64);
+	return r < 0 ? r : run_in_template(setup, false, first32);
 }
 
 static int make_template(const struct setup *setup)
@@ -176,8 +187,6 @@ static int make_template(const struct setup *setup)
 	_own_(closep) int root_fd =
 		sys_openat(setup->new_fd, "root", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	r = fd < 0 ? failed(setup, fd, "prefix.new") : boot_template(setup, fd);
-	if (r == 0)
-		r = registry_seed(fd, setup->err);
 	if (r < 0)
 		return r;
 	r = make_folders(fd);
@@ -192,6 +201,23 @@ static int make_template(const struct setup *setup)
 	return failed(setup, r, "the template");
 }
 
+/* On disk, where a file with several names counts once. */
+static unsigned long megabytes(const struct setup *setup)
+{
+	char path[RUNTIME_PATH_SIZE + 16];
+	const char *const words[] = {"du", "-sm", path, NULL};
+	struct cloche_err unused = {0};
+	struct buf out;
+
+	(void)snprintf(path, sizeof(path), "%s/new", setup->path);
+	buf_init(&out, 2 * RUNTIME_PATH_SIZE);
+	const struct tool tool = {.words = words, .out = &out};
+	unsigned long number =
+		tool_run(&tool, &unused) < 0 ? 0 : strtoul(buf_string(&out), NULL, 10);
+	buf_done(&out);
+	return number;
+}
+
 static int write_about(const struct setup *setup, struct packages *packages)
 {
 	char text[512];
@@ -200,13 +226,19 @@ static int write_about(const struct setup *setup, struct packages *packages)
 	char date[32] = "";
 	const time_t seconds = time(NULL);
 
+	if (is_there(setup, "about"))
+		return 0;
 	packages_version(packages, version, sizeof(version));
+	int removed = sys_remove_tree(setup->new_fd, "apt");
 	if (gmtime_r(&seconds, &now) != NULL)
 		(void)strftime(date, sizeof(date), "%Y-%m-%d", &now);
-	(void)snprintf(text, sizeof(text), "format " RUNTIME_FORMAT "\nwine %s\nbuilt %s\n",
-		       version, date);
+	(void)snprintf(text, sizeof(text),
+		       "format " RUNTIME_FORMAT "\nwine %s\nbuilt %s\nmegabytes %lu\n", version,
+		       date, megabytes(setup));
 	_own_(closep) int fd = sys_create(setup->new_fd, "lock", O_RDWR | O_NOFOLLOW, 0600);
-	int r = fd < 0 ? fd : sys_replace_file(setup->new_fd, "about", text);
+	int r = removed < 0 ? removed
+		: fd < 0    ? fd
+			    : sys_replace_file(setup->new_fd, "about", text);
 	return failed(setup, r, "the new runtime");
 }
 
@@ -218,9 +250,7 @@ static int put_in_place(struct setup *setup)
 
 	if (r < 0)
 		return r;
-	r = sys_remove_tree(setup->new_fd, "apt");
-	if (r == 0)
-		r = sys_renameat(setup->windows_fd, "new", setup->windows_fd, id, RENAME_NOREPLACE);
+	r = sys_renameat(setup->windows_fd, "new", setup->windows_fd, id, RENAME_NOREPLACE);
 	if (r == 0)
 		r = sys_unlinkat(setup->windows_fd, "current.new", 0);
 	r = r == -ENOENT ? 0 : r;

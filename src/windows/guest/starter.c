@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -32,7 +33,8 @@
 #define EXIT_OURS   125
 #define EXIT_NO_RUN 126
 
-#define PREFIX "/wine"
+#define PREFIX	"/wine"
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
 
 static const int passed_signals[] = {SIGINT,  SIGTERM, SIGHUP,	SIGQUIT,
 				     SIGUSR1, SIGUSR2, SIGCONT, SIGALRM};
@@ -181,25 +183,64 @@ static int serve(struct starter *starter)
 	return status;
 }
 
+/* Calls `each` for the directory of each server of this prefix that there is or was. Debian's Wine
+ * notes in the prefix what their parent is called in /tmp. */
+static void each_server(void (*each)(const char *path, void *arg), void *arg)
+{
+	char name[64] = "";
+	char pattern[128];
+	glob_t found = {0};
+	int fd = open(PREFIX "/wineserver", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	ssize_t n = fd < 0 ? -1 : read(fd, name, sizeof(name) - 1);
+
+	if (fd >= 0)
+		(void)close(fd);
+	name[strspn(name, LETTERS)] = '\0';
+	if (n <= 0 || strncmp(name, "wine-", 5) != 0)
+		return;
+	(void)snprintf(pattern, sizeof(pattern), "/tmp/%s/server-*", name);
+	(void)glob(pattern, 0, NULL, &found);
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		each(found.gl_pathv[i], arg);
+	globfree(&found);
+}
+
 /* Only the server knows the registry as it is now; it writes it when it ends, and it holds this
  * lock as long as it lives. Asking "wineserver -k" would take 200 ms. */
-static pid_t server_pid(void)
+static void find_holder(const char *path, void *arg)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
-	glob_t found = {0};
+	pid_t *pid = arg;
+	char file[PATH_MAX];
+
+	(void)snprintf(file, sizeof(file), "%s/lock", path);
+	int fd = open(file, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK && lock.l_pid > 0)
+		*pid = lock.l_pid;
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+static pid_t server_pid(void)
+{
 	pid_t pid = -1;
 
-	(void)glob("/tmp/wine-*/server-*/lock", 0, NULL, &found);
-	for (size_t i = 0; i < found.gl_pathc && pid <= 0; i++) {
-		int fd = open(found.gl_pathv[i], O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-
-		if (fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
-			pid = lock.l_pid;
-		if (fd >= 0)
-			(void)close(fd);
-	}
-	globfree(&found);
+	each_server(find_holder, &pid);
 	return pid;
+}
+
+/* In a box that is kept the next run's server has another one. */
+static void remove_directory(const char *path, void *arg)
+{
+	static const char *const names[] = {"lock", "socket"};
+	char file[PATH_MAX];
+
+	(void)arg;
+	for (int i = 0; i < 2; i++) {
+		(void)snprintf(file, sizeof(file), "%s/%s", path, names[i]);
+		(void)unlink(file);
+	}
+	(void)rmdir(path);
 }
 
 static void wait_for(pid_t pid)
@@ -223,6 +264,7 @@ static void end_server(bool waits)
 	pid = server_pid();
 	if (pid > 0 && kill(pid, SIGTERM) == 0)
 		wait_for(pid);
+	each_server(remove_directory, NULL);
 }
 
 static int status_of(int status, const struct relay *relay)
@@ -240,6 +282,7 @@ int main(int argc, char **argv)
 	int at = 1;
 
 	clear_drives();
+	each_server(remove_directory, NULL); /* What a run that was killed has left. */
 	for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
 		if (strcmp(argv[at], "--wait") == 0)
 			waits = true;

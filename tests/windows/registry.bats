@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 300
+#
+# What a box has made of its registry, in cloche diff.
+load '../helpers'
+load 'windows'
+
+reg() { # ARG...: reg.exe in the box
+	box -b "$BOX" -- reg.exe "$@"
+	succeeds
+}
+
+@test "a box that has changed nothing in its registry says nothing about it" {
+	box -b "$BOX" -- cmd.exe /c ver
+	cloche diff "$BOX"
+	succeeds
+	says_not HKLM
+	says_not HKCU
+	says_not .reg
+}
+
+@test "keys and values that were made, changed and deleted are listed in Windows notation" {
+	reg add 'HKCU\Software\Made\Below' /v word /d 'a "b" \c' /f
+	reg add 'HKLM\Software\Made' /v number /t REG_DWORD /d 42 /f
+	reg add 'HKCU\Software\Wine' /v Version /d win7 /f
+	reg delete 'HKCU\Control Panel\Colors' /v Background /f
+	reg delete 'HKCU\Control Panel\Accessibility\ShowSounds' /f
+	cloche diff "$BOX"
+	succeeds
+	says 'A HKCU\Software\Made\Below'
+	says 'A HKCU\Software\Made\Below : word = REG_SZ "a "b" \\c"'
+	says 'A HKLM\Software\Made : number = REG_DWORD 0x2a'
+	says 'M HKCU\Software\Wine : Version = REG_SZ "win10" -> REG_SZ "win7"'
+	says 'D HKCU\Control Panel\Colors : Background = REG_SZ "'
+	says 'D HKCU\Control Panel\Accessibility\ShowSounds'
+	says_not 'ShowSounds :'
+	cloche diff --json "$BOX"
+	says '"key":"HKLM\\Software\\Made","change":"added","value":"number","after":{"type":"REG_DWORD","number":42}}'
+}
+
+@test "the .reg file makes another box's registry the same" {
+	reg add 'HKCU\Software\Made' /v word /d 'a "b" \c' /f
+	reg add 'HKCU\Software\Made' /v 'the ünicode €' /d '日本' /f
+	reg add 'HKCU\Software\Made' /ve /d default /f
+	reg add 'HKCU\Software\Made' /v more /t REG_MULTI_SZ /d 'one\0two' /f
+	reg add 'HKCU\Software\Made' /v path /t REG_EXPAND_SZ /d '%PATH%;x' /f
+	reg add 'HKLM\Software\Made' /v bytes /t REG_BINARY /d 00ff10 /f
+	reg delete 'HKCU\Control Panel\Accessibility\ShowSounds' /f
+	"$CLOCHE" diff --reg "$BOX" >changes.reg </dev/null
+	[ "$(head -c 2 changes.reg | od -An -tx1)" = " ff fe" ]
+	iconv -f utf-16 -t utf-8 changes.reg | grep -qF '[-HKEY_CURRENT_USER\Control Panel\Accessibility\ShowSounds]'
+	box -b "$BOX-2" -- regedit.exe /S changes.reg
+	succeeds
+	"$CLOCHE" diff --json "$BOX" </dev/null | grep '"key"' >one
+	"$CLOCHE" diff --json "$BOX-2" </dev/null | grep '"key"' >two
+	diff one two
+}
+
+@test "since a snapshot only what came after it; rollback takes it back; a clone has it" {
+	reg add 'HKCU\Software\First' /f
+	cloche box snapshot "$BOX" one
+	succeeds
+	reg add 'HKCU\Software\Second' /f
+	cloche diff --since one "$BOX"
+	says 'A HKCU\Software\Second'
+	says_not First
+	cloche box clone "$BOX" "$BOX-2"
+	succeeds
+	cloche diff "$BOX-2"
+	says 'A HKCU\Software\First'
+	says 'A HKCU\Software\Second'
+	cloche box rollback "$BOX" one
+	succeeds
+	cloche diff "$BOX"
+	says 'A HKCU\Software\First'
+	says_not Second
+}
+
+@test "a hive that a guest has written itself is only text" {
+	box -b "$BOX" -- cmd.exe /c ver
+	printf '[Software\\\\Evil\\x1b\\x5b31m] 1\n"\033]0;title\007"="\033[31m"\n"long"="%s"\n' \
+		"$(head -c 100000 /dev/zero | tr '\0' x)" >hive
+	box -b "$BOX" -- cmd.exe /c 'copy /y hive c:\evil & copy /y hive Z:\wine\userdef.reg'
+	# With the server gone nothing is written over it.
+	cloche diff "$BOX"
+	succeeds
+	[[ $output != *$'\033'* ]] || tell "an escape sequence came through"
+}
