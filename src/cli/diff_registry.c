@@ -44,7 +44,6 @@ int diff_registry(const struct changes *changes, const struct change *change, re
 	struct hive before = {0};
 	struct hive after = {0};
 	int r = open_hive(changes, change, false, &after, err);
-
 	bool known = r == 0 && hive_is_known(&after);
 	if (known)
 		r = open_hive(changes, change, true, &before, err);
@@ -52,9 +51,9 @@ int diff_registry(const struct changes *changes, const struct change *change, re
 		r = registry_compare(&before, &after, tell, context);
 	hive_done(&before);
 	hive_done(&after);
-	return r == -E2BIG || r == -ENOMEM
-		       ? err_set(err, r, "'%s': %s", change->path, errno_text(r))
-		       : r;
+	if (r == -E2BIG || r == -ENOMEM)
+		return err_set(err, r, "'%s': %s", change->path, errno_text(r));
+	return r < 0 ? r : known;
 }
 
 struct line_context {

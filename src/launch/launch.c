@@ -53,7 +53,8 @@ static int prepare_root(struct launch *launch, struct cloche_err *err)
 	if (r == 0)
 		r = root_plan_make(&launch->root, launch->policy, &mounts, &options, err);
 	host_mounts_done(&mounts);
-	/* The file that output goes to is the caller's, and in an ordinary user's box the guest is. */
+	/* The file that output goes to is the caller's, and in an ordinary user's box the guest is.
+	 */
 	launch->keeps_set_id = launch->root.has_write ||
 			       (launch->streams.writes_files && !launch->identity.rooted);
 	if (r == 0 && launch->box.fd >= 0)

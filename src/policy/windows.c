@@ -18,25 +18,20 @@
 #define DIGITS	"0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-const char *const windows_names[] = {"user", "computer", "version", "locale",
-				     "guid", "serial",	 NULL};
+const char *const windows_names[] = {"computer", "version", "guid", NULL};
 
-/* How a value is written: each sign of a shape is a sign of the value. "x" a hexadecimal digit, "a"
- * a small letter, "A" a capital, anything else itself. */
-static bool has_shape(const char *value, const char *shape)
+/* 8-4-4-4-12 hexadecimal digits. */
+static bool is_guid(const char *value)
 {
-	for (; *shape != '\0'; shape++, value++) {
-		const char *allowed = *shape == 'x'   ? DIGITS "abcdefABCDEF"
-				      : *shape == 'a' ? "abcdefghijklmnopqrstuvwxyz"
-				      : *shape == 'A' ? "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-						      : "";
+	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
 
-		if (*value == '\0' || (*value != *shape && strchr(allowed, *value) == NULL))
-			return false;
-		if (*allowed != '\0' && strchr(allowed, *value) == NULL)
+	for (size_t i = 0; i < sizeof(shape) - 1; i++) {
+		if (value[i] == '\0' ||
+		    (shape[i] == '-' ? value[i] != '-'
+				     : strchr(DIGITS "abcdefABCDEF", value[i]) == NULL))
 			return false;
 	}
-	return *value == '\0';
+	return value[sizeof(shape) - 1] == '\0';
 }
 
 static bool made_of(const char *value, size_t most, const char *allowed)
@@ -60,19 +55,13 @@ static bool is_version(const char *value)
 static bool is_fit(enum windows_name name, const char *value)
 {
 	switch (name) {
-	case WINDOWS_USER_NAME:
-		return made_of(value, 20, LETTERS DIGITS "_-");
 	case WINDOWS_COMPUTER_NAME:
 		return made_of(value, 15, LETTERS DIGITS "-") &&
 		       strspn(value, DIGITS) < strlen(value);
 	case WINDOWS_VERSION:
 		return is_version(value);
-	case WINDOWS_LOCALE:
-		return has_shape(value, "aa_AA");
 	case WINDOWS_GUID:
-		return has_shape(value, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
-	case WINDOWS_SERIAL:
-		return has_shape(value, "xxxx-xxxx");
+		return is_guid(value);
 	case WINDOWS_NAME_COUNT:
 		break;
 	}
@@ -83,12 +72,9 @@ int windows_policy_name(struct windows_policy *windows, enum windows_name name, 
 			struct cloche_err *err)
 {
 	static const char *const expected[WINDOWS_NAME_COUNT] = {
-		[WINDOWS_USER_NAME] = "1 to 20 letters, digits, '_' and '-'",
 		[WINDOWS_COMPUTER_NAME] = "1 to 15 letters, digits and '-', not digits alone",
 		[WINDOWS_VERSION] = "'11', '10', '8.1', '8', '7', 'vista' or 'xp'",
-		[WINDOWS_LOCALE] = "a language and a country, such as 'de_DE'",
 		[WINDOWS_GUID] = "32 hexadecimal digits as 8-4-4-4-12",
-		[WINDOWS_SERIAL] = "8 hexadecimal digits, such as '1234-ABCD'",
 	};
 
 	if (!is_fit(name, value))

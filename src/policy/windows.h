@@ -12,15 +12,12 @@
 #include <stdint.h>
 
 enum windows_name {
-	WINDOWS_USER_NAME,
 	WINDOWS_COMPUTER_NAME,
 	WINDOWS_VERSION,
-	WINDOWS_LOCALE, /* "de_DE" */
-	WINDOWS_GUID,	/* of the machine */
-	WINDOWS_SERIAL, /* of drive C:, "1234-ABCD" */
+	WINDOWS_GUID, /* of the machine */
 	WINDOWS_NAME_COUNT,
 };
-/* "user", "computer" ...; NULL at the end. */
+/* "computer", "version" ...; NULL at the end. */
 extern const char *const windows_names[WINDOWS_NAME_COUNT + 1];
 
 enum registry_kind { REGISTRY_ABSENT, REGISTRY_TEXT, REGISTRY_NUMBER };

@@ -6,6 +6,7 @@
 #include "policy/preset.h"
 #include "sys/sys.h"
 #include "windows/box.h"
+#include "windows/identity.h"
 #include "windows/program.h"
 
 #include <ctype.h>
@@ -231,7 +232,10 @@ static int make_world(struct policy *policy, const struct runtime *runtime,
 
 	(void)snprintf(root, sizeof(root), "%s/root", runtime->path);
 	(void)snprintf(prefix, sizeof(prefix), "%s/prefix", runtime->path);
+	const char *computer = policy->windows.names[WINDOWS_COMPUTER_NAME];
 	int r = show_cwd(policy, runtime, cwd, err);
+	if (r == 0 && computer != NULL && policy->hostname == NULL)
+		r = policy_set(policy, "hostname", computer, origin, &nowhere, err);
 	if (r == 0)
 		r = check_paths(policy, runtime, err);
 	if (r == 0 && !policy_has_preset(policy, "windows"))
@@ -284,6 +288,21 @@ static void to_dos(const char *path, char *dos, size_t size)
 			*p = '\\';
 }
 
+/* A program cannot be given longer words. */
+#define ORDERS_MAX (120U << 10)
+
+static int push_registry(struct windows_run *run, const struct policy *policy)
+{
+	struct buf orders;
+
+	buf_init(&orders, ORDERS_MAX);
+	int r = identity_orders(&policy->windows, &orders);
+	if (r == 0 && orders.length > 0)
+		r = push_all(run, (const char *const[]){"--registry", buf_string(&orders), NULL});
+	buf_done(&orders);
+	return r;
+}
+
 static int push_program(struct windows_run *run, const struct wanted *wanted)
 {
 	char dos[PATH_MAX + 4];
@@ -310,7 +329,7 @@ static int push_program(struct windows_run *run, const struct wanted *wanted)
 }
 
 /* Beyond the caller's: the starter, its options, the loader and what it is given. */
-#define WORDS_MORE (2 * 26 + 8)
+#define WORDS_MORE (2 * 26 + 10)
 
 static int make_argv(struct windows_run *run, const struct policy *policy,
 		     const struct wanted *wanted, char *const *argv)
@@ -323,6 +342,8 @@ static int make_argv(struct windows_run *run, const struct policy *policy,
 	int r = run->argv == NULL ? -ENOMEM : push(run, WINDOWS_STARTER);
 	if (r == 0)
 		r = push_drives(run, policy);
+	if (r == 0)
+		r = push_registry(run, policy);
 	if (r == 0)
 		r = push(run, "--");
 	if (r == 0)
@@ -365,7 +386,10 @@ int windows_prepare(struct windows_run *ret_run, struct policy *policy, char *co
 	r = make_world(policy, &run.runtime, wanted, cwd, err);
 	if (r == 0) {
 		r = make_argv(&run, policy, wanted, argv);
-		r = r < 0 ? err_set(err, r, "out of memory") : 0;
+		if (r == -E2BIG)
+			(void)err_set(err, r, "windows.registry: more than 120 KiB in all");
+		else if (r < 0)
+			(void)err_set(err, r, "out of memory");
 	}
 	if (r < 0) {
 		windows_run_done(&run);

@@ -249,13 +249,13 @@ static void windows_is_a_table_of_names_and_keys(void **state)
 {
 	struct fixture *f = *state;
 
-	loads(f, "windows { computer = 'PC-1', serial = '1234-abcd', registry = {\n"
+	loads(f, "windows { computer = 'PC-1', version = '7', registry = {\n"
 		 "  ['HKCU\\\\Software\\\\V'] = { b = 5, a = 'x', [''] = false },\n"
 		 "  ['HKEY_LOCAL_MACHINE\\\\S'] = false } }\n"
 		 "windows { computer = 'PC-2' }\n");
 	const struct windows_policy *windows = &f->policy->windows;
 	assert_string_equal(windows->names[WINDOWS_COMPUTER_NAME], "PC-2");
-	assert_string_equal(windows->names[WINDOWS_SERIAL], "1234-abcd");
+	assert_string_equal(windows->names[WINDOWS_VERSION], "7");
 	assert_null(windows->names[WINDOWS_GUID]);
 	assert_int_equal(windows->registry_count, 4);
 	assert_string_equal(windows->registry[0].name, "");

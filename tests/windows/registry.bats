@@ -77,6 +77,36 @@ reg() { # ARG...: reg.exe in the box
 	says_not Second
 }
 
+@test "a policy says where programs believe to be, and what the registry begins with" {
+	cat >policy.lua <<-'EOF'
+		extends "default"
+		windows {
+			computer = "OFFICE-7", version = "7", guid = "01234567-89ab-cdef-0123-456789abcdef",
+			registry = {
+				["HKCU\\Software\\Vendor"] = { Edition = "Pro \"ü\" C:\\x", Seats = 5 },
+				["HKCU\\Control Panel\\Colors"] = { Background = false },
+				["HKCU\\Control Panel\\Accessibility\\ShowSounds"] = false,
+			},
+		}
+	EOF
+	box -p ./policy.lua -b "$BOX" -- cmd.exe /c 'ver & echo %COMPUTERNAME% & hostname'
+	succeeds
+	says 'Microsoft Windows 6.1.7601'
+	says OFFICE-7
+	says_not BOX
+	box -b "$BOX" -- reg.exe query 'HKLM\Software\Microsoft\Cryptography' /v MachineGuid
+	says 01234567-89ab-cdef-0123-456789abcdef
+	cloche diff "$BOX"
+	says 'A HKCU\Software\Vendor : Edition = REG_SZ "Pro "ü" C:\\x"'
+	says 'A HKCU\Software\Vendor : Seats = REG_DWORD 0x5'
+	says 'D HKCU\Control Panel\Accessibility\ShowSounds'
+	says 'D HKCU\Control Panel\Colors : Background'
+	# Once: what the programs make of it stays.
+	reg add 'HKCU\Software\Vendor' /v Seats /t REG_DWORD /d 6 /f
+	box -p ./policy.lua -b "$BOX" -- reg.exe query 'HKCU\Software\Vendor' /v Seats
+	says 0x6
+}
+
 @test "a hive that a guest has written itself is only text" {
 	box -b "$BOX" -- cmd.exe /c ver
 	printf '[Software\\\\Evil\\x1b\\x5b31m] 1\n"\033]0;title\007"="\033[31m"\n"long"="%s"\n' \

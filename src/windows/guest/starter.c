@@ -4,7 +4,7 @@
  * Windows program has ended, and has the registry written before it ends itself, for with it ends
  * the box.
  *
- *     starter [--wait] [--drive LETTER:PATH]... -- LOADER ARG...
+ *     starter [--wait] [--drive LETTER:PATH]... [--registry ORDERS] -- LOADER ARG...
  *
  * It runs with the guest's authority and beside guests: it promises nothing about security, and
  * nobody outside believes what it does. --wait: until the last Windows program has ended, not only
@@ -14,6 +14,7 @@
  * some (Node) give up. So where standard output is a pipe they get a file in memory, and what
  * appears in it is passed on (relay.c).
  */
+#include "windows/guest/orders.h"
 #include "windows/guest/relay.h"
 
 #include <errno.h>
@@ -73,6 +74,15 @@ static void clear_drives(void)
 		if (letter != 'c')
 			(void)unlink(name);
 	}
+}
+
+static void set_registry(const char *orders)
+{
+	int fd = open(PREFIX, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || !orders_carry_out(fd, orders))
+		fail("its registry");
+	(void)close(fd);
 }
 
 /* The terminal's signals are for the program; what the launcher sends comes to us, and we pass it
@@ -288,6 +298,8 @@ int main(int argc, char **argv)
 			waits = true;
 		else if (strcmp(argv[at], "--drive") == 0 && at + 1 < argc)
 			set_drive(argv[++at]);
+		else if (strcmp(argv[at], "--registry") == 0 && at + 1 < argc)
+			set_registry(argv[++at]);
 	}
 	if (at + 1 >= argc) {
 		(void)fprintf(stderr, "usage: starter [--wait] [--drive L:PATH] -- LOADER ...\n");
