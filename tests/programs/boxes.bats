@@ -81,7 +81,7 @@ in_box() { # BOX COMMAND...
 # Of ugly files, whose formatter also leaves its traces elsewhere.
 repository() {
 	git init -q -b main repository
-	cd repository
+	cd repository || return
 	mkdir src tests
 	for n in $(seq 30); do
 		printf 'int  f%s( int a ){return a+%s ;}\n' "$n" "$n" | tee "src/f$n.c" >"tests/t$n.c"
