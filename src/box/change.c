@@ -10,13 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+void changes_cut(struct changes *changes, size_t count)
+{
+	while (changes->count > count) {
+		struct change *change = &changes->list[--changes->count];
+
+		free(change->path);
+		free(change->link_to);
+		free(change->moved_from);
+	}
+}
+
 void changes_done(struct changes *changes)
 {
-	for (size_t i = 0; i < changes->count; i++) {
-		free(changes->list[i].path);
-		free(changes->list[i].link_to);
-		free(changes->list[i].moved_from);
-	}
+	changes_cut(changes, 0);
 	free(changes->list);
 	*changes = (struct changes){0};
 }
@@ -144,5 +151,6 @@ bool change_is_private(const struct changes *changes, const struct change *chang
 bool change_is_quiet(const struct change *change)
 {
 	return change->kind == CHANGE_CHANGED && change->what == WHAT_TIME &&
-	       S_ISDIR(change->box.mode) && !change->too_deep && !change->forged;
+	       S_ISDIR(change->box.mode) && !change->too_deep && !change->unsteady &&
+	       !change->forged;
 }

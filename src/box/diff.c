@@ -21,6 +21,8 @@
 
 /* Each level holds descriptors; guests make trees of any depth. */
 #define DEPTH_MAX 200
+/* So often a name that does not stand still is looked at. */
+#define ATTEMPTS 8
 /* For everything else that is open. */
 #define FDS_KEPT  256U
 #define ID_NOBODY 65534U
@@ -165,8 +167,9 @@ static int look_for_link(struct walk *walk, const struct found *box, const struc
 		return 0;
 	int r = links_note(&walk->links, &box->facts, below->present ? &below->facts : NULL,
 			   walk->path, &link);
-	if (r <= 0)
-		return r;
+	/* Also where this name is looked at once more. */
+	if (r <= 0 || strcmp(link.path, walk->path) == 0)
+		return r < 0 ? r : 0;
 	*ret_first = link.path;
 	*ret_same = below->present && link.below_ino != 0 && link.below_ino == below->facts.ino &&
 		    link.below_dev == below->facts.dev;
@@ -221,7 +224,8 @@ static int changed(struct walk *walk, const struct tree *box_tree, const struct 
 static int walk_tree(struct walk *walk, const struct tree *box, const struct tree *below,
 		     int depth);
 
-static int mark_too_deep(struct walk *walk, const struct found *box)
+/* What is in it was not looked at, because of its depth or because it does not stand still. */
+static int mark_unseen(struct walk *walk, const struct found *box, bool too_deep)
 {
 	struct changes *changes = walk->changes;
 	const struct change *last = changes->count > 0 ? &changes->list[changes->count - 1] : NULL;
@@ -237,7 +241,8 @@ static int mark_too_deep(struct walk *walk, const struct found *box)
 		change->box = box->facts;
 		change->layer = box->layer;
 	}
-	change->too_deep = true;
+	change->too_deep = too_deep;
+	change->unsteady = !too_deep;
 	return 0;
 }
 
@@ -289,7 +294,14 @@ static bool is_way_to_mount(const struct walk *walk)
 	return is_made_by_us(walk, true);
 }
 
-static int walk_into(struct walk *walk, const struct tree *box_tree, const struct tree *below_tree,
+/* A program that runs may take away or replace what was just found. */
+static bool is_fleeting(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR || r == -ESTALE || r == -ELOOP || r == -ENXIO ||
+	       r == -EINVAL;
+}
+
+static int look_into(struct walk *walk, const struct tree *box_tree, const struct tree *below_tree,
 		     const char *name, int depth)
 {
 	struct found box = {0};
@@ -309,7 +321,7 @@ static int walk_into(struct walk *walk, const struct tree *box_tree, const struc
 	if (r < 0 || !S_ISDIR(box.facts.mode))
 		return r;
 	if (depth >= walk->depth_max)
-		return mark_too_deep(walk, &box);
+		return mark_unseen(walk, &box, true);
 	r = tree_enter(box_tree, name, &box, &inner);
 	inner.born = box.born;
 	if (r == 0 && below.present && S_ISDIR(below.facts.mode))
@@ -319,6 +331,28 @@ static int walk_into(struct walk *walk, const struct tree *box_tree, const struc
 	tree_done(&inner);
 	tree_done(&inner_below);
 	return r;
+}
+
+/* One that never stands still is said to be there, and no more. */
+static int walk_into(struct walk *walk, const struct tree *box_tree, const struct tree *below_tree,
+		     const char *name, int depth)
+{
+	struct found box = {0};
+	size_t count = walk->changes->count;
+	size_t length = strlen(walk->path);
+	int r = -ESTALE;
+
+	for (int i = 0; i < ATTEMPTS && is_fleeting(r); i++) {
+		changes_cut(walk->changes, count);
+		walk->path[length] = '\0';
+		r = look_into(walk, box_tree, below_tree, name, depth);
+	}
+	if (!is_fleeting(r))
+		return r;
+	changes_cut(walk->changes, count);
+	walk->path[length] = '\0';
+	r = tree_find(box_tree, name, &box);
+	return r == 0 && box.present ? mark_unseen(walk, &box, false) : 0;
 }
 
 static int walk_tree(struct walk *walk, const struct tree *box, const struct tree *below, int depth)

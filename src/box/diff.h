@@ -52,6 +52,7 @@ struct change {
 	bool copied;   /* began as a copy of a host file, of this name or another */
 	bool forged;   /* marks that no kernel of ours makes: nothing of it can be believed */
 	bool too_deep; /* what is in this directory was not looked at */
+	bool unsteady; /* it was another thing each time that it was looked at */
 };
 
 struct changes {
@@ -65,6 +66,8 @@ struct changes {
 int diff_make(struct changes *ret_changes, const struct layer_stack *stack, bool since,
 	      struct cloche_err *err);
 void changes_done(struct changes *changes);
+/* Only so many stay. */
+void changes_cut(struct changes *changes, size_t count);
 
 /* NULL: none. */
 const struct change *changes_find(const struct changes *changes, size_t view, const char *path);

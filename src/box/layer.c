@@ -271,6 +271,8 @@ static int take_stranger(struct buf *buf, struct entry *entry, char *line)
 
 	if (!take_line(entry, line))
 		return -EINVAL;
+	if (entry->kind == 'm')
+		return 0; /* It would hide what the archive has there. */
 	world_layer_name(entry->guest, name, sizeof(name));
 	if (strcmp(name, entry->name) != 0)
 		return -EINVAL;

@@ -2,19 +2,21 @@
 #include "box/risk.h"
 
 #include "base/own.h"
+#include "box/risk_names.h"
 #include "sys/sys.h"
 
 #include <fnmatch.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const struct risk_class risk_classes[RISK_COUNT] = {
 	[RISK_SET_ID] = {"set-id", "runs with somebody else's rights"},
 	[RISK_DEVICE] = {"device", "a device node reaches past files"},
 	[RISK_SHELL] = {"shell", "is run when somebody logs in or opens a shell"},
 	[RISK_GIT] = {"git", "makes git run programs"},
-	[RISK_CRON] = {"cron", "is run by cron or at"},
+	[RISK_CRON] = {"cron", "is run by cron, at or the mailer"},
 	[RISK_SYSTEMD] = {"systemd", "makes the service manager or udev run programs"},
 	[RISK_AUTOSTART] = {"autostart", "is run when a desktop session begins, or on a click"},
 	[RISK_SSH] = {"ssh", "lets somebody in, or is run by ssh"},
@@ -26,210 +28,13 @@ const struct risk_class risk_classes[RISK_COUNT] = {
 	[RISK_PERMISSION] = {"permission", "lets more people in than before"},
 };
 
-struct pattern {
+struct name_in_home {
 	enum risk risk;
 	const char *path;
 };
 
-/* "*" goes over slashes. */
-static const struct pattern patterns[] = {
-	{RISK_SHELL, "*/.bashrc"},
-	{RISK_SHELL, "*/.bash_*"},
-	{RISK_SHELL, "*/.bashrc.d/*"},
-	{RISK_SHELL, "*/.profile"},
-	{RISK_SHELL, "*/.zsh*"},
-	{RISK_SHELL, "*/.zlog*"},
-	{RISK_SHELL, "*/.zprofile"},
-	{RISK_SHELL, "*/.kshrc"},
-	{RISK_SHELL, "*/.mkshrc"},
-	{RISK_SHELL, "*/.shrc"},
-	{RISK_SHELL, "*/.cshrc"},
-	{RISK_SHELL, "*/.tcshrc"},
-	{RISK_SHELL, "*/.login"},
-	{RISK_SHELL, "*/.logout"},
-	{RISK_SHELL, "*/.inputrc"},
-	{RISK_SHELL, "*/.pam_environment"},
-	{RISK_SHELL, "*/.config/fish/*"},
-	{RISK_SHELL, "*/.config/zsh/*"},
-	{RISK_SHELL, "*/.config/nushell/*"},
-	{RISK_SHELL, "*/.config/bash*"},
-	{RISK_SHELL, "*/.config/elvish/*"},
-	{RISK_SHELL, "*/.config/powershell/*"},
-	{RISK_SHELL, "*/.config/starship.toml"},
-	{RISK_SHELL, "*/.xonshrc"},
-	{RISK_SHELL, "*/bash-completion/*"},
-	{RISK_SHELL, "*/zsh/*functions/*"},
-	{RISK_SHELL, "*/fish/vendor_*"},
-	{RISK_SHELL, "*/.tmux.conf"},
-	{RISK_SHELL, "*/.config/tmux/*"},
-	{RISK_SHELL, "*/.screenrc"},
-	{RISK_SHELL, "/etc/profile*"},
-	{RISK_SHELL, "/etc/bash*"},
-	{RISK_SHELL, "/etc/zsh*"},
-	{RISK_SHELL, "/etc/csh*"},
-	{RISK_SHELL, "/etc/fish/*"},
-	{RISK_SHELL, "/etc/environment*"},
-	{RISK_SHELL, "/etc/skel/*"},
-	{RISK_SHELL, "/etc/update-motd.d/*"},
-	{RISK_GIT, "*.git"},
-	{RISK_GIT, "*.git/hooks"},
-	{RISK_GIT, "*.git/hooks/*"},
-	{RISK_GIT, "*.git/*/hooks/*"},
-	{RISK_GIT, "*.git/config*"},
-	{RISK_GIT, "*.git/*/config*"},
-	{RISK_GIT, "*.git/info/attributes"},
-	{RISK_GIT, "*.git/commondir"},
-	{RISK_GIT, "*.git/gitdir"},
-	{RISK_GIT, "*.git/worktrees/*"},
-	{RISK_GIT, "*.git/objects/info/alternates"},
-	{RISK_GIT, "*/.gitconfig*"},
-	{RISK_GIT, "*/.config/git/*"},
-	{RISK_GIT, "*/.gitmodules"},
-	{RISK_GIT, "*/.gitattributes"},
-	{RISK_GIT, "*/.husky/*"},
-	{RISK_GIT, "*/.githooks/*"},
-	{RISK_GIT, "*/.pre-commit-config.yaml"},
-	{RISK_GIT, "*/.hg/hgrc"},
-	{RISK_GIT, "*/.hgrc"},
-	{RISK_GIT, "/etc/gitconfig"},
-	{RISK_CRON, "/etc/cron*"},
-	{RISK_CRON, "/etc/anacrontab"},
-	{RISK_CRON, "/etc/at.*"},
-	{RISK_CRON, "/var/spool/cron*"},
-	{RISK_CRON, "/var/spool/at*"},
-	{RISK_CRON, "*/.crontab"},
-	{RISK_SYSTEMD, "*/systemd/*"},
-	{RISK_SYSTEMD, "*/systemd"},
-	{RISK_SYSTEMD, "/etc/init.d/*"},
-	{RISK_SYSTEMD, "/etc/rc*.d/*"},
-	{RISK_SYSTEMD, "/etc/rc.local"},
-	{RISK_SYSTEMD, "/etc/inittab"},
-	{RISK_SYSTEMD, "/etc/init/*"},
-	{RISK_SYSTEMD, "*/udev/rules.d/*"},
-	{RISK_SYSTEMD, "*/tmpfiles.d/*"},
-	{RISK_SYSTEMD, "*/sysusers.d/*"},
-	{RISK_SYSTEMD, "*/modprobe.d/*"},
-	{RISK_SYSTEMD, "*/modules-load.d/*"},
-	{RISK_SYSTEMD, "*/sysctl.d/*"},
-	{RISK_SYSTEMD, "*/.config/environment.d/*"},
-	{RISK_SYSTEMD, "*/dbus-1/*services/*"},
-	{RISK_SYSTEMD, "*/dbus-1/system.d/*"},
-	{RISK_SYSTEMD, "*/NetworkManager/dispatcher.d/*"},
-	{RISK_SYSTEMD, "/etc/network/if-*"},
-	{RISK_AUTOSTART, "*/autostart/*"},
-	{RISK_AUTOSTART, "*/autostart"},
-	{RISK_AUTOSTART, "*.desktop"},
-	{RISK_AUTOSTART, "*/.config/plasma-workspace/*"},
-	{RISK_AUTOSTART, "*/.xinitrc"},
-	{RISK_AUTOSTART, "*/.xprofile"},
-	{RISK_AUTOSTART, "*/.xsession*"},
-	{RISK_AUTOSTART, "*/.Xresources"},
-	{RISK_AUTOSTART, "*/.xserverrc"},
-	{RISK_AUTOSTART, "/etc/X11/*"},
-	{RISK_AUTOSTART, "*/.config/i3/*"},
-	{RISK_AUTOSTART, "*/.config/sway/*"},
-	{RISK_AUTOSTART, "*/.config/hypr/*"},
-	{RISK_AUTOSTART, "*/.config/openbox/*"},
-	{RISK_AUTOSTART, "*/.config/mimeapps.list"},
-	{RISK_SSH, "*/.ssh"},
-	{RISK_SSH, "*/.ssh/*"},
-	{RISK_SSH, "/etc/ssh/*"},
-	{RISK_SSH, "*/.rhosts"},
-	{RISK_SSH, "*/.shosts"},
-	{RISK_SSH, "/etc/hosts.equiv"},
-	{RISK_SSH, "*/.gnupg/*"},
-	{RISK_SUDO, "/etc/sudo*"},
-	{RISK_SUDO, "/etc/doas*"},
-	{RISK_SUDO, "/etc/pam*"},
-	{RISK_SUDO, "*/pam.d/*"},
-	{RISK_SUDO, "/etc/security/*"},
-	{RISK_SUDO, "*/polkit-1/*"},
-	{RISK_SUDO, "/etc/passwd*"},
-	{RISK_SUDO, "/etc/shadow*"},
-	{RISK_SUDO, "/etc/group*"},
-	{RISK_SUDO, "/etc/gshadow*"},
-	{RISK_SUDO, "/etc/sub[ug]id*"},
-	{RISK_SUDO, "/etc/login*"},
-	{RISK_SUDO, "/etc/shells"},
-	{RISK_SUDO, "/etc/nsswitch.conf"},
-	{RISK_PRELOAD, "/etc/ld.so*"},
-	{RISK_PRELOAD, "/etc/ld.so.conf.d/*"},
-	{RISK_PRELOAD, "/lib*/*.so*"},
-	{RISK_PRELOAD, "/usr/lib*/*.so*"},
-	{RISK_PRELOAD, "/usr/local/lib*/*.so*"},
-	{RISK_PRELOAD, "*/sitecustomize.py"},
-	{RISK_PRELOAD, "*/usercustomize.py"},
-	{RISK_PRELOAD, "*/site-packages/*.pth"},
-	{RISK_PRELOAD, "*/dist-packages/*.pth"},
-	{RISK_PRELOAD, "*/.local/lib/python*"},
-	{RISK_PRELOAD, "*/.config/gtk-*"},
-	{RISK_EDITOR, "*/.vimrc"},
-	{RISK_EDITOR, "*/.gvimrc"},
-	{RISK_EDITOR, "*/.vim/*"},
-	{RISK_EDITOR, "*/.exrc"},
-	{RISK_EDITOR, "*/.nvim*"},
-	{RISK_EDITOR, "*/.config/nvim/*"},
-	{RISK_EDITOR, "*/.emacs*"},
-	{RISK_EDITOR, "*/.config/emacs/*"},
-	{RISK_EDITOR, "*/.dir-locals*.el"},
-	{RISK_EDITOR, "*/.vscode*"},
-	{RISK_EDITOR, "*/.devcontainer*"},
-	{RISK_EDITOR, "*.code-workspace"},
-	{RISK_EDITOR, "*/.config/Code*"},
-	{RISK_EDITOR, "*/.idea/*"},
-	{RISK_EDITOR, "*/.cursor*"},
-	{RISK_EDITOR, "*/.claude*"},
-	{RISK_EDITOR, "*/.mcp.json"},
-	{RISK_EDITOR, "*/.zed/*"},
-	{RISK_EDITOR, "*/.helix/*"},
-	{RISK_EDITOR, "*/.config/helix/*"},
-	{RISK_EDITOR, "*/.lvimrc"},
-	{RISK_EDITOR, "*/.ideavimrc"},
-	{RISK_EDITOR, "*/.config/direnv/*"},
-	{RISK_EDITOR, "*/.ipython/*"},
-	{RISK_EDITOR, "*/.jupyter/*"},
-	{RISK_EDITOR, "*/.m2/*"},
-	{RISK_EDITOR, "*/.bundle/config"},
-	{RISK_EDITOR, "*/.gemrc"},
-	{RISK_EDITOR, "*/.ansible.cfg"},
-	{RISK_EDITOR, "*/.terraformrc"},
-	{RISK_EDITOR, "*/.aws/*"},
-	{RISK_EDITOR, "*/.fleet/*"},
-	{RISK_EDITOR, "*.sublime-project"},
-	{RISK_EDITOR, "*/.envrc"},
-	{RISK_EDITOR, "*/.direnvrc"},
-	{RISK_EDITOR, "*/.mise.toml"},
-	{RISK_EDITOR, "*/.gdbinit"},
-	{RISK_EDITOR, "*/.lldbinit"},
-	{RISK_EDITOR, "*/.pdbrc*"},
-	{RISK_EDITOR, "*/.pythonrc*"},
-	{RISK_EDITOR, "*/.Rprofile"},
-	{RISK_EDITOR, "*/.irbrc"},
-	{RISK_EDITOR, "*/.pryrc"},
-	{RISK_EDITOR, "*/.npmrc"},
-	{RISK_EDITOR, "*/.yarnrc*"},
-	{RISK_EDITOR, "*/.pnpmfile.cjs"},
-	{RISK_EDITOR, "*/.cargo/config*"},
-	{RISK_EDITOR, "*/.mvn/*"},
-	{RISK_EDITOR, "*/.gradle/*"},
-	{RISK_EDITOR, "*/.bazelrc"},
-	{RISK_EDITOR, "*/.config/pip/*"},
-	{RISK_EDITOR, "*/.pip/*"},
-	{RISK_EDITOR, "*/.pydistutils.cfg"},
-	{RISK_EDITOR, "*/.lesskey"},
-	{RISK_EDITOR, "*/.lessfilter"},
-	{RISK_EDITOR, "*/.wgetrc"},
-	{RISK_EDITOR, "*/.curlrc"},
-	{RISK_EDITOR, "*/.netrc"},
-	{RISK_EDITOR, "*/.config/containers/*"},
-	{RISK_EDITOR, "*/.docker/*"},
-	{RISK_EDITOR, "*/.kube/*"},
-	{RISK_EDITOR, "/etc/apt/*"},
-	{RISK_EDITOR, "*/apt/apt.conf.d/*"},
-};
-
 /* The caller's, which may be symlinks to anywhere. */
-static const struct pattern in_home[] = {
+static const struct name_in_home in_home[] = {
 	{RISK_SHELL, ".bashrc"},
 	{RISK_SHELL, ".bash_profile"},
 	{RISK_SHELL, ".bash_login"},
@@ -283,9 +88,32 @@ int risk_parse(const char *name)
 	return -EINVAL;
 }
 
+/* As much of it as is there without symlinks, and the rest as it is: what is not there yet may be
+ * made. Heap, or NULL. */
+static char *real_path(const char *path)
+{
+	size_t length = strlen(path);
+	char *whole = NULL;
+
+	while (length > 1) {
+		_own_(freep) char *part = strndup(path, length);
+		_own_(freep) char *real = part == NULL ? NULL : realpath(part, NULL);
+
+		if (real != NULL &&
+		    asprintf(&whole, "%s%s", strcmp(real, "/") == 0 ? "" : real, path + length) < 0)
+			return NULL;
+		if (real != NULL)
+			return whole;
+		while (length > 1 && path[length - 1] != '/')
+			length--;
+		length -= length > 1;
+	}
+	return strdup(path);
+}
+
 static void add_place(struct risk_lookup *lookup, enum risk risk, const char *path)
 {
-	char *real = realpath(path, NULL);
+	char *real = real_path(path);
 
 	if (real != NULL && lookup->count < ARRAY_LENGTH(lookup->list))
 		lookup->list[lookup->count++] = (struct place_of){risk, real};
@@ -345,12 +173,8 @@ static bool is_at(const char *path, const char *place)
 
 unsigned risk_of_path(const struct risk_lookup *lookup, const char *path)
 {
-	unsigned risks = 0;
+	unsigned risks = risk_of_name(path, false);
 
-	for (size_t i = 0; i < ARRAY_LENGTH(patterns); i++) {
-		if (fnmatch(patterns[i].path, path, FNM_CASEFOLD) == 0)
-			risks |= 1U << patterns[i].risk;
-	}
 	for (size_t i = 0; lookup != NULL && i < lookup->count; i++) {
 		if (lookup->list[i].risk != RISK_PATH && is_at(path, lookup->list[i].path))
 			risks |= 1U << lookup->list[i].risk;
@@ -457,6 +281,71 @@ static int capability_risk(const struct changes *changes, const struct change *c
 	return r;
 }
 
+/* Will the name be there, next to another one of the box or of the host? */
+static bool has_sibling(const struct changes *changes, const struct change *change,
+			const char *parent, const char *name)
+{
+	char path[PATH_MAX];
+	struct change other = {.view = change->view, .path = path, .on_host = true};
+	const char *last;
+	struct stat st;
+
+	if (snprintf(path, sizeof(path), "%s%s%s", parent, *parent != '\0' ? "/" : "", name) >=
+	    (int)sizeof(path))
+		return true;
+	const struct change *found = changes_find(changes, change->view, path);
+	if (found != NULL)
+		return found->kind != CHANGE_DELETED;
+	_own_(closep) int fd = change_open_parent(changes, &other, true, &last);
+	return fd >= 0 && sys_fstatat(fd, last, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* What git runs programs by, or is led by, in a folder that is a repository. */
+static bool is_read_by_git(const char *name)
+{
+	static const char *const names[] = {"config", "config.worktree", "commondir",
+					    "hooks",  "info/attributes", "objects/info/alternates"};
+	static const char *const folders[] = {"hooks/", "worktrees/", "modules/"};
+	bool is_one = false;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+		is_one |= strcasecmp(name, names[i]) == 0;
+	for (size_t i = 0; i < ARRAY_LENGTH(folders); i++)
+		is_one |= strncasecmp(name, folders[i], strlen(folders[i])) == 0;
+	return is_one;
+}
+
+/* What makes a folder one. */
+static bool makes_repository(const struct change *change, const char *name)
+{
+	return (change->kind == CHANGE_ADDED || (change->what & WHAT_KIND) != 0) &&
+	       (strcasecmp(name, "HEAD") == 0 || strcasecmp(name, "objects") == 0 ||
+		strcasecmp(name, "refs") == 0);
+}
+
+/* Git takes a folder for a repository by what is in it, whatever it is called. */
+static bool is_of_bare_repository(const struct changes *changes, const struct change *change)
+{
+	char folder[PATH_MAX] = "";
+	const char *name = change->path;
+
+	while (name != NULL) {
+		if ((is_read_by_git(name) || makes_repository(change, name)) &&
+		    has_sibling(changes, change, folder, "HEAD") &&
+		    has_sibling(changes, change, folder, "objects") &&
+		    has_sibling(changes, change, folder, "refs") &&
+		    fnmatch("*.git", folder, FNM_CASEFOLD) != 0)
+			return true;
+		name = strchr(name, '/');
+		if (name == NULL || name - change->path >= (int)sizeof(folder))
+			break;
+		(void)snprintf(folder, sizeof(folder), "%.*s", (int)(name - change->path),
+			       change->path);
+		name++;
+	}
+	return false;
+}
+
 int risk_of(const struct risk_lookup *lookup, const struct changes *changes,
 	    const struct change *change)
 {
@@ -471,6 +360,11 @@ int risk_of(const struct risk_lookup *lookup, const struct changes *changes,
 		return (int)(risk_of_path(lookup, path) & (1U << RISK_SUDO | 1U << RISK_SSH));
 	if (!S_ISDIR(mode))
 		risks |= risk_of_path(lookup, path);
+	/* Through a link that takes a directory's place everything in it is somewhere else. */
+	if (S_ISLNK(mode))
+		risks |= risk_of_name(path, true);
+	if (is_of_bare_repository(changes, change))
+		risks |= 1U << RISK_GIT;
 	if (!S_ISDIR(mode) && (S_ISLNK(mode) || (mode & 0111) != 0) && is_command(lookup, path))
 		risks |= 1U << RISK_PATH;
 	if ((mode & S_ISUID) != 0 ||

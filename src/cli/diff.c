@@ -173,6 +173,8 @@ static void print_json(const struct changes *changes, const struct change *chang
 		(void)json_object_object_add(object, "private", json_object_new_boolean(true));
 	if (change->forged)
 		(void)json_object_object_add(object, "forged", json_object_new_boolean(true));
+	if (change->unsteady)
+		(void)json_object_object_add(object, "unsteady", json_object_new_boolean(true));
 	if (change->too_deep)
 		(void)json_object_object_add(object, "too_deep", json_object_new_boolean(true));
 	(void)printf("%s\n",

@@ -222,6 +222,8 @@ static void add_details(struct buf *out, const struct change *change, bool is_pr
 		(void)buf_format(out, "%sforged marks", change->conflict != 0 ? ", " : before);
 	if (change->too_deep)
 		(void)buf_format(out, "%stoo deep: not looked into", before);
+	else if (change->unsteady)
+		(void)buf_format(out, "%schanges while it is looked at", before);
 	else if (is_private)
 		(void)buf_format(out, "%sprivate", before);
 }

@@ -44,7 +44,7 @@ static enum pick judge(const struct picker *picker, size_t index, const char *pa
 		return PICK_OUTSIDE;
 	if (choice_has(&options->excluded, path))
 		return PICK_EXCLUDED;
-	if (change->forged || change->too_deep ||
+	if (change->forged || change->too_deep || change->unsteady ||
 	    (change->kind != CHANGE_DELETED && change->box.stranger))
 		return PICK_FORGED;
 	if (change->conflict != CONFLICT_NONE && !choice_has(&options->forced, path))

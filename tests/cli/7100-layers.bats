@@ -435,3 +435,32 @@ assert b["snapshots"] == 0 and b["base"] is None and b["runs"] is False and b["m
 	box -b "$BOX" -- cat file
 	prints old
 }
+
+# CLOCHE_FILES=1000000 for what takes minutes.
+@test "a removed box is gone completely, whatever is in it" {
+	local many=${CLOCHE_FILES:-20000} id
+	mkdir -p d/deep old
+	touch d/1 d/deep/2 old/3
+	run --separate-stderr "$CLOCHE" run -b "$BOX" -- sh -ec '
+		rm -r d old/3; mkdir -p ro/inner; echo x >ro/inner/x; chmod 500 ro/inner ro; mkdir barred; chmod 0 barred
+		mkdir -p "$(head -c 200 /dev/zero | tr "\0" n)/x"; i=0; p=.; while [ $i -lt 300 ]; do p=$p/deep; i=$((i+1)); done; mkdir -p $p
+		mkfifo pipe; ln -s / link; mkdir other; echo x >other/x
+		[ "$(id -u)" != 0 ] || { chown 33:44 other/x; chown 1234 other; chmod 700 other; }
+		mkdir many /tmp/many; seq '"$many"' | awk "{ f = \"many/\" \$1; printf \"\" >f; close(f) }"
+		seq 1000 | awk "{ f = \"/tmp/many/\" \$1; printf \"\" >f; close(f) }"' </dev/null
+	succeeds
+	cloche box snapshot "$BOX"
+	succeeds
+	box -b "$BOX" -- sh -ec 'rm -r many; chmod 700 ro; rm ro/inner/x 2>/dev/null || chmod 700 ro/inner && rm -f ro/inner/x; chmod 100 ro'
+	succeeds
+	id=$(sed -n 's/^layer \([0-9a-f]*\).*/\1/p' "$(store)/boxes/$BOX/stack")
+	[ "$(wc -l <<<"$id")" -ge 2 ]
+	cloche box remove "$BOX"
+	succeeds
+	[ ! -e "$(store)/boxes/$BOX" ]
+	for name in $id; do
+		[ ! -e "$(store)/layers/$name" ] || tell "layer $name is left"
+		[ -z "$(find "$(store)/trash" -name "*$name*")" ] || tell "left in the trash: $(ls "$(store)/trash")"
+	done
+	[ -e d/deep/2 ] && [ -e old/3 ]
+}

@@ -293,3 +293,33 @@ A /var/tmp/own/mine  private"
 	says_not here
 	says "A /var/tmp/own/mine  private"
 }
+
+@test "a box that never stands still can be looked at" {
+	mkdir d
+	for n in $(seq 40); do head -c 200 /dev/zero >d/f$n; done
+	"$CLOCHE" run -b "$BOX" -- /usr/bin/python3 -c '
+import os
+print("ready", flush=True)
+for n in range(3):
+    if os.fork() == 0:
+        break
+else:
+    n = 3
+while True:
+    for i in range(1 + n, 41, 4):
+        name, new = "d/f%d" % i, "d/new%d" % n
+        os.unlink(name)
+        os.mkdir(name); os.mkdir(name + "/x"); os.rmdir(name + "/x"); os.rmdir(name)
+        os.symlink("a", new); os.rename(new, name)
+        with open(new, "wb") as file: file.write(bytes(200))
+        os.rename(new, name)' </dev/null >"$SCRATCH/out" 2>&1 3>&- &
+	local launcher=$! n
+	eventually 10 grep -q ready "$SCRATCH/out"
+	for n in $(seq 100); do
+		"$CLOCHE" diff "$BOX" >"$SCRATCH/said" 2>&1 || break
+		"$CLOCHE" diff --json "$BOX" >>"$SCRATCH/said" 2>&1 || break
+	done
+	kill "$launcher" || tell "it had ended: $(cat "$SCRATCH/out")"
+	wait "$launcher" || true
+	[ "$n" = 100 ] || tell "look $n: $(tail -n 3 "$SCRATCH/said")"
+}

@@ -413,3 +413,51 @@ for name in (b"new\nline", b"esc\x1b[31m", b"\xff\xfe", b"-n", b" ", b"a" * 255,
 	succeeds
 	nothing_left
 }
+
+@test "a link in the place of a directory is what could be below it" {
+	changes 'mkdir -p stuff .config two/.config; echo x >stuff/config.fish; ln -s ../stuff .config/fish
+		ln -s .config/git two/x; ln -s stuff .vim; ln -s ../stuff two/.config/nvim; ln -s stuff .local; ln -s stuff plain'
+	commit
+	fails_with 1
+	says "A $HERE/.config/fish  symlink  [shell: "
+	says "A $HERE/.vim  symlink  [editor: "
+	says "A $HERE/two/.config/nvim  symlink  [editor: "
+	says "A $HERE/.local  symlink  [preload: "
+	[ ! -L .config/fish ]
+	[ ! -L .vim ]
+	[ -L plain ]
+}
+
+@test "a folder that git would take for a repository, whatever it is called and in whichever order it comes" {
+	mkdir -p whole/objects whole/refs parts/refs plain work/.git/objects work/.git/refs
+	echo "ref: refs/heads/x" | tee whole/HEAD >work/.git/HEAD
+	changes 'echo x >whole/config; mkdir whole/hooks; echo x >whole/hooks/post-update; echo x >whole/notes
+		echo x >parts/config; mkdir parts/objects; echo x >parts/HEAD
+		echo x >plain/config; mkdir plain/hooks; echo x >plain/hooks/post-update
+		mkdir work/.git/objects/ab; echo x >work/.git/objects/ab/cd; echo y >work/.git/HEAD'
+	commit parts/config
+	fails_with 1
+	says "A $HERE/parts/config  [git: "
+	commit parts/objects
+	fails_with 1
+	commit
+	fails_with 1
+	for name in whole/config whole/hooks/post-update parts/HEAD; do
+		says "A $HERE/$name  [git: "
+		[ ! -e "$name" ] || tell "$name"
+	done
+	[ -e whole/notes ]
+	[ -e plain/config ]
+	[ -e plain/hooks/post-update ]
+	[ -e work/.git/objects/ab/cd ]
+	[ "$(cat work/.git/HEAD)" = y ]
+}
+
+@test "a command in a directory of PATH that is not there yet" {
+	changes 'mkdir -p tools/bin; echo x >tools/bin/ls; echo x >tools/bin/notes; chmod 755 tools/bin/ls'
+	PATH=$PATH:$HERE/tools/bin commit
+	fails_with 1
+	says "A $HERE/tools/bin/ls  [path: "
+	[ -e tools/bin/notes ]
+	[ ! -e tools/bin/ls ]
+}

@@ -38,6 +38,18 @@ static void names_are_known_wherever_they_are(void **state)
 		{RISK_PRELOAD, "/usr/lib/x86_64-linux-gnu/libc.so.6"},
 		{RISK_EDITOR, "/work/.vscode/tasks.json"},
 		{RISK_EDITOR, "/work/.envrc"},
+		{RISK_EDITOR, "/work/web/.eslintrc.cjs"},
+		{RISK_EDITOR, "/work/.yarn/plugins/x.cjs"},
+		{RISK_CRON, "/h/u/.forward"},
+		{RISK_PATH, "/etc/alternatives/editor"},
+		{RISK_SYSTEMD, "/etc/default/ssh"},
+		/* Nothing that is seen, where names have no case: a joiner, a mark of direction, a
+		 * soft hyphen; a long s, the sign of Kelvin. */
+		{RISK_GIT, "/work/.g\xe2\x80\x8cit/hooks/post-checkout"},
+		{RISK_SHELL, "/h/u/.bash\xe2\x80\x8frc"},
+		{RISK_SSH, "/h/u/.s\xc2\xadsh/config"},
+		{RISK_SHELL, "/h/u/.ba\xc5\xbfhrc"},
+		{RISK_SHELL, "/h/u/.\xe2\x84\xaashrc"},
 	};
 
 	(void)state;
