@@ -173,7 +173,8 @@ static int begin(struct launch *launch, struct cloche_err *err)
 	assert(launch->handshake != NULL);
 
 	*launch->handshake = (struct handshake){0};
-	return geteuid() == 0 && launch->policy->net != NET_HOST ? network_begin(launch, err) : 0;
+	return sys_is_host_root() && launch->policy->net != NET_HOST ? network_begin(launch, err)
+								     : 0;
 }
 
 static int make_box(const struct launch *launch, struct cloche_err *err)
