@@ -330,6 +330,7 @@ static int run(struct launch *launch, struct cloche_err *err)
 	/* No marks of overlayfs on a tmpfs: before 6.6, in a user namespace. */
 	close_fd(&launch->link_fd);
 	close_fd(&launch->stream_fd);
+	streams_forget(&launch->streams);
 	int r = store_make_temporary(launch->identity.caller_home, launch->identity.rooted,
 				     &launch->storage_path, &lock_fd, &launch->storage_fd, err);
 	network_end(launch);

@@ -123,6 +123,12 @@ void streams_take(struct streams *streams, int index, int take_fd)
 	streams->kept_fds[index] = TAKE_FD(&fd);
 }
 
+void streams_forget(struct streams *streams)
+{
+	for (int i = 0; i < STREAM_COUNT; i++)
+		close_fd(&streams->kept_fds[i]);
+}
+
 void streams_done(struct streams *streams)
 {
 	for (int i = 0; i < STREAM_COUNT; i++) {
@@ -131,6 +137,6 @@ void streams_done(struct streams *streams)
 		off_t place = lseek(streams->kept_fds[i], 0, SEEK_CUR);
 		if (place >= 0)
 			(void)lseek(i, place, SEEK_SET); /* It is a file, as this one is. */
-		close_fd(&streams->kept_fds[i]);
 	}
+	streams_forget(streams);
 }

@@ -35,6 +35,9 @@ int streams_protect(const struct launch *launch, struct cloche_err *err);
 /* In the launcher: what the monitor has opened. */
 void streams_take(struct streams *streams, int index, int take_fd);
 
+/* A start that is made again opens them again. */
+void streams_forget(struct streams *streams);
+
 /* The guest has ended: the next reader goes on where it stopped. */
 void streams_done(struct streams *streams);
 
