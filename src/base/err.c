@@ -24,8 +24,8 @@ static void neutralise(char *text)
 }
 
 /* Too long because of a name in it: what is wrong stands behind that. */
-__attribute__((noinline)) static void cut_middle(char *text, size_t size, const char *format,
-						 va_list list)
+__attribute__((noinline, format(printf, 3, 0))) static void
+cut_middle(char *text, size_t size, const char *format, va_list list)
 {
 	char whole[9000];
 	int length = vsnprintf(whole, sizeof(whole), format, list);
@@ -34,7 +34,7 @@ __attribute__((noinline)) static void cut_middle(char *text, size_t size, const 
 	if (length < (int)size || length >= (int)sizeof(whole))
 		return;
 	memcpy(text + size - tail, whole + length + 1 - tail, tail);
-	memcpy(text + size - tail - 3, "...", 3);
+	memset(text + size - tail - 3, '.', 3);
 }
 
 int err_set(struct cloche_err *err, int code, const char *format, ...)
