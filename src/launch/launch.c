@@ -52,7 +52,7 @@ static int prepare_root(struct launch *launch, struct cloche_err *err)
 	if (r == 0)
 		r = root_plan_make(&launch->root, launch->policy, &mounts, &options, err);
 	host_mounts_done(&mounts);
-	launch->keeps_set_id = launch->root.has_write || launch->streams.writes_files;
+	launch->keeps_set_id = launch->root.has_write || launch->streams.writes_own;
 	if (r == 0 && launch->box.fd >= 0)
 		r = layer_note_views(launch->storage_fd, &launch->root, err);
 	return r;
@@ -244,7 +244,7 @@ static int prepare(struct launch *launch, struct cloche_err *err)
 	if (r == 0)
 		r = prepare_identity(launch, err);
 	if (r == 0)
-		r = streams_look(&launch->streams, err);
+		r = streams_look(&launch->streams, launch->identity.rooted, err);
 	if (r == 0)
 		r = prepare_root(launch, err);
 	if (r == 0) {

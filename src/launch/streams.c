@@ -17,7 +17,7 @@ void streams_init(struct streams *streams)
 	*streams = (struct streams){.kept_fds = {-1, -1, -1}};
 }
 
-int streams_look(struct streams *streams, struct cloche_err *err)
+int streams_look(struct streams *streams, bool rooted, struct cloche_err *err)
 {
 	for (int i = 0; i < STREAM_COUNT; i++) {
 		struct stat st;
@@ -34,7 +34,7 @@ int streams_look(struct streams *streams, struct cloche_err *err)
 		if (!S_ISREG(st.st_mode))
 			continue;
 		if ((flags & O_ACCMODE) != O_RDONLY)
-			streams->writes_files = true;
+			streams->writes_own |= !rooted && st.st_uid == geteuid();
 		else if (st.st_nlink > 0) /* Else nobody finds it by a name. */
 			streams->read_mask |= 1 << i;
 	}
