@@ -46,8 +46,8 @@ static int open_by_name(int fd)
 {
 	char link[64];
 	char path[PATH_MAX];
-	struct stat had;
-	struct stat has;
+	struct stat had = {0};
+	struct stat has = {0};
 
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	ssize_t n = sys_readlinkat(AT_FDCWD, link, path, sizeof(path) - 1);
