@@ -192,6 +192,16 @@ nothing_left() {
 	prints kept
 }
 
+@test "something is mounted where a preset shows the caller's own places" {
+	local inside='mkdir "$1/mounted" && mount -t tmpfs none "$1/mounted" && exec "$0" run -p open -- ls "$1"'
+	run unshare --user --map-root-user --mount true
+	[ "$status" = 0 ] || skip "no user namespaces here"
+	export HOME=$SCRATCH/work
+	run --separate-stderr unshare --user --map-root-user --mount sh -c "$inside" "$CLOCHE" "$SCRATCH/work"
+	succeeds
+	says mounted
+}
+
 @test "root without the capabilities that it takes is told so" {
 	need_root
 	run --separate-stderr setpriv --bounding-set -all --inh-caps -all "$CLOCHE" run -- true
