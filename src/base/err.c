@@ -23,22 +23,22 @@ static void neutralise(char *text)
 	}
 }
 
-/* Too long because of a name in it: what is wrong stands behind that. */
-__attribute__((noinline)) static void cut_middle(char *text, size_t size, const char *format,
-						 va_list list)
+/* Where a name makes it too long the middle goes: what is wrong stands behind the name. */
+static void put(char *text, size_t size, const char *whole)
 {
-	char whole[9000];
-	int length = vsnprintf(whole, sizeof(whole), format, list);
+	size_t length = strlen(whole);
 	size_t tail = size / 2;
 
-	if (length < (int)size || length >= (int)sizeof(whole))
-		return;
-	memcpy(text + size - tail, whole + length + 1 - tail, tail);
-	memcpy(text + size - tail - 3, "...", 3);
+	memcpy(text, whole, length < size ? length + 1 : size);
+	if (length >= size) {
+		memset(text + size - tail - 3, '.', 3);
+		memcpy(text + size - tail, whole + length + 1 - tail, tail);
+	}
 }
 
 int err_set(struct cloche_err *err, int code, const char *format, ...)
 {
+	char whole[9000];
 	va_list list;
 
 	if (code >= 0)
@@ -47,13 +47,9 @@ int err_set(struct cloche_err *err, int code, const char *format, ...)
 		return code;
 	err->code = code;
 	va_start(list, format);
-	int length = vsnprintf(err->text, sizeof(err->text), format, list);
+	(void)vsnprintf(whole, sizeof(whole), format, list); /* Cut if longer than any path. */
 	va_end(list);
-	if (length >= (int)sizeof(err->text)) {
-		va_start(list, format);
-		cut_middle(err->text, sizeof(err->text), format, list);
-		va_end(list);
-	}
+	put(err->text, sizeof(err->text), whole);
 	neutralise(err->text);
 	return code;
 }

@@ -113,7 +113,7 @@ static int attempt(const struct check *check, struct trial *shared)
 	*shared = (struct trial){
 		.value = check->value,
 		.result = -EIO,
-		.rooted = geteuid() == 0,
+		.rooted = sys_is_host_root(),
 	};
 	(void)fflush(NULL);
 	int pid = sys_clone(0, NULL);
@@ -129,7 +129,7 @@ static int attempt(const struct check *check, struct trial *shared)
 
 static void find(const struct check *check, struct trial *shared, struct finding *finding)
 {
-	bool rooted = geteuid() == 0;
+	bool rooted = sys_is_host_root();
 
 	*finding = (struct finding){.check = check};
 	finding->passed_over =
@@ -196,7 +196,7 @@ static void print_head(void)
 	if (uname(&name) == 0)
 		(void)printf("cloche %s, %s %s, %s, for %s\n", CLOCHE_VERSION, name.sysname,
 			     name.release, name.machine,
-			     geteuid() == 0 ? "root" : "an ordinary user");
+			     sys_is_host_root() ? "root" : "an ordinary user");
 }
 
 static int examine(bool json)

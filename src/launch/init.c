@@ -2,7 +2,7 @@
  *
  * Process 1 of the box: mounts its /proc, starts the guest, reaps what is orphaned, passes signals
  * on, tells the launcher how the guest ended. It has the box's ids, is not dumpable (no guest can
- * trace it or read the launcher's memory that it is a copy of) and keeps one capability, to signal
+ * trace it or read the launcher's memory that it is a copy of) and keeps a capability to signal
  * guests of other ids.
  */
 #include "base/own.h"
@@ -38,7 +38,9 @@ static int confine(void)
 		SYS_kill,  SYS_exit_group, SYS_close, SYS_rt_sigreturn, SYS_restart_syscall,
 		SYS_ioctl, SYS_getpgid,
 	};
-	uint64_t capabilities = 1ULL << CAP_KILL;
+	/* The second is for nothing, but no guest can have it, and the kernel lets nobody with less
+	 * slow down a process: its priority, scheduler and processors are its own. */
+	uint64_t capabilities = 1ULL << CAP_KILL | 1ULL << CAP_SYS_PACCT;
 	/* The bounding set does not matter to who never executes a program. */
 	int r = sys_capset(capabilities);
 

@@ -53,10 +53,7 @@ static int prepare_root(struct launch *launch, struct cloche_err *err)
 	if (r == 0)
 		r = root_plan_make(&launch->root, launch->policy, &mounts, &options, err);
 	host_mounts_done(&mounts);
-	/* The file that output goes to is the caller's, and in an ordinary user's box the guest is.
-	 */
-	launch->keeps_set_id = launch->root.has_write ||
-			       (launch->streams.writes_files && !launch->identity.rooted);
+	launch->keeps_set_id = launch->root.has_write || launch->streams.writes_own;
 	if (r == 0 && launch->box.fd >= 0)
 		r = layer_note_views(launch->storage_fd, &launch->root, err);
 	return r;
@@ -177,7 +174,8 @@ static int begin(struct launch *launch, struct cloche_err *err)
 	assert(launch->handshake != NULL);
 
 	*launch->handshake = (struct handshake){0};
-	return geteuid() == 0 && launch->policy->net != NET_HOST ? network_begin(launch, err) : 0;
+	return sys_is_host_root() && launch->policy->net != NET_HOST ? network_begin(launch, err)
+								     : 0;
 }
 
 static int make_box(const struct launch *launch, struct cloche_err *err)
@@ -247,7 +245,7 @@ static int prepare(struct launch *launch, struct cloche_err *err)
 	if (r == 0)
 		r = prepare_identity(launch, err);
 	if (r == 0)
-		r = streams_look(&launch->streams, err);
+		r = streams_look(&launch->streams, launch->identity.rooted, err);
 	if (r == 0)
 		r = prepare_root(launch, err);
 	if (r == 0) {
@@ -333,6 +331,7 @@ static int run(struct launch *launch, struct cloche_err *err)
 	/* No marks of overlayfs on a tmpfs: before 6.6, in a user namespace. */
 	close_fd(&launch->link_fd);
 	close_fd(&launch->stream_fd);
+	streams_forget(&launch->streams);
 	int r = store_make_temporary(launch->identity.caller_home, launch->identity.rooted,
 				     &launch->storage_path, &lock_fd, &launch->storage_fd, err);
 	network_end(launch);

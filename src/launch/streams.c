@@ -17,7 +17,7 @@ void streams_init(struct streams *streams)
 	*streams = (struct streams){.kept_fds = {-1, -1, -1}};
 }
 
-int streams_look(struct streams *streams, struct cloche_err *err)
+int streams_look(struct streams *streams, bool rooted, struct cloche_err *err)
 {
 	for (int i = 0; i < STREAM_COUNT; i++) {
 		struct stat st;
@@ -34,7 +34,7 @@ int streams_look(struct streams *streams, struct cloche_err *err)
 		if (!S_ISREG(st.st_mode))
 			continue;
 		if ((flags & O_ACCMODE) != O_RDONLY)
-			streams->writes_files = true;
+			streams->writes_own |= !rooted && st.st_uid == geteuid();
 		else if (st.st_nlink > 0) /* Else nobody finds it by a name. */
 			streams->read_mask |= 1 << i;
 	}
@@ -46,8 +46,8 @@ static int open_by_name(int fd)
 {
 	char link[64];
 	char path[PATH_MAX];
-	struct stat had;
-	struct stat has;
+	struct stat had = {0};
+	struct stat has = {0};
 
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	ssize_t n = sys_readlinkat(AT_FDCWD, link, path, sizeof(path) - 1);
@@ -123,6 +123,12 @@ void streams_take(struct streams *streams, int index, int take_fd)
 	streams->kept_fds[index] = TAKE_FD(&fd);
 }
 
+void streams_forget(struct streams *streams)
+{
+	for (int i = 0; i < STREAM_COUNT; i++)
+		close_fd(&streams->kept_fds[i]);
+}
+
 void streams_done(struct streams *streams)
 {
 	for (int i = 0; i < STREAM_COUNT; i++) {
@@ -131,6 +137,6 @@ void streams_done(struct streams *streams)
 		off_t place = lseek(streams->kept_fds[i], 0, SEEK_CUR);
 		if (place >= 0)
 			(void)lseek(i, place, SEEK_SET); /* It is a file, as this one is. */
-		close_fd(&streams->kept_fds[i]);
 	}
+	streams_forget(streams);
 }

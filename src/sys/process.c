@@ -220,3 +220,13 @@ uint64_t sys_now_ms(void)
 	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* Cannot fail for this clock. */
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
+
+bool sys_is_host_root(void)
+{
+	static const ino_t first_userns = 0xeffffffd; /* PROC_USER_INIT_INO */
+	struct stat st;
+
+	if (geteuid() != 0)
+		return false;
+	return sys_fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0) < 0 || st.st_ino == first_userns;
+}

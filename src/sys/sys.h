@@ -323,6 +323,10 @@ static inline uint64_t sys_getrlimit_hard(int resource)
 	return limit.rlim_max;
 }
 
+/* Root, and not just of a user namespace (a rootless container, unshare -r): there it has the
+ * powers of an ordinary user. */
+bool sys_is_host_root(void);
+
 int sys_prctl(int option, unsigned long a, unsigned long b, unsigned long c);
 
 /* Credentials of this thread alone, past the C library's all-threads wrappers. */

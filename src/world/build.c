@@ -504,6 +504,11 @@ static int build(struct builder *b, struct built_world *world, bool *ret_needs_s
 	r = stage(b, ret_needs_storage);
 	for (size_t i = 0; i < plan->piece_count && r == 0; i++) {
 		r = mount_piece(b, &plan->pieces[i], i);
+		if (r == -ENOENT && plan->pieces[i].listed) {
+			r = 0; /* An empty directory is in its place. */
+			if (b->err != NULL)
+				*b->err = (struct cloche_err){0};
+		}
 		if (i == 0 && r == 0) {
 			b->root_fd = sys_openat(b->staging_fd, "r", O_PATH | O_DIRECTORY);
 			r = b->root_fd < 0 ? b->root_fd : 0;

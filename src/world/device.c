@@ -172,6 +172,11 @@ int device_mount(int root_fd, const struct device_options *options, int *ret_mas
 		r = mount_queues(root_fd);
 	if (r == 0)
 		r = sys_mount_setattr(dev_fd, 0, &frozen);
+	if (r == -EPERM && options->rooted)
+		return err_set(
+			err, r,
+			"cannot make the box's /dev: root may not make devices here (a container "
+			"without the capability to? run cloche outside, or as an ordinary user)");
 	return r < 0 ? err_set(err, r, "cannot make the box's /dev: %s", errno_text(r)) : 0;
 }
 

@@ -126,7 +126,7 @@ int identity_resolve(struct identity *identity, const char *user, struct cloche_
 	*identity = (struct identity){
 		.caller_uid = geteuid(),
 		.caller_gid = getegid(),
-		.rooted = geteuid() == 0,
+		.rooted = sys_is_host_root(),
 		.range_fd = -1,
 	};
 	const char *home = getenv("HOME");
@@ -276,6 +276,11 @@ int identity_make_userns(struct identity *identity, struct cloche_err *err)
 	identity->holder = pid;
 	/* It is reaped with everything else when the run ends: waiting here would take longer than
 	 * all the rest. */
+	if (fd == -EPERM)
+		return err_set(
+			err, fd,
+			"cannot map the box's ids: root has not all its capabilities here; run "
+			"cloche where it has, or as an ordinary user");
 	return fd < 0 ? err_set(err, fd, "cannot map the box's ids: %s", errno_text(fd)) : fd;
 }
 

@@ -153,7 +153,7 @@ static bool v2_give(const char *directory, const char *controller, bool change)
 static bool find_v2_root(const char *mount, const char *controller, bool change, char *ret_path,
 			 size_t size)
 {
-	if (geteuid() != 0 || !v2_give(mount, controller, change))
+	if (!sys_is_host_root() || !v2_give(mount, controller, change))
 		return false;
 	(void)snprintf(ret_path, size, "%s/cloche", mount);
 	if (!change)
@@ -258,7 +258,7 @@ static int open_marks(bool make)
 	const char *below = "";
 	char path[PATH_MAX];
 
-	if (geteuid() == 0)
+	if (sys_is_host_root())
 		base = "/run";
 	if (base == NULL || base[0] != '/')
 		base = getenv("XDG_DATA_HOME");

@@ -25,6 +25,7 @@ struct maker {
 	const struct host_mounts *mounts;
 	const struct root_options *options;
 	struct cloche_err *err;
+	bool listing; /* what is added is an entry of a directory */
 };
 
 static int no_memory(struct maker *m)
@@ -68,6 +69,7 @@ static int push_piece(struct maker *m, struct piece piece, const char *guest, co
 		free(piece.host);
 		return no_memory(m);
 	}
+	piece.listed = m->listing;
 	pieces[plan->piece_count++] = piece;
 	plan->has_write |= piece.kind == PIECE_WRITE;
 	return 0;
@@ -292,6 +294,8 @@ static int add_entry(struct maker *m, const struct view *view, const char *host,
 		return 0; /* It went away, or is a mount that does not answer. */
 	struct piece *piece = piece_of(m, guest_path);
 	const char *path = below(guest_path, piece->guest);
+	if (*path == '\0')
+		return 0; /* It is there by another view already. */
 	const struct view *other = other_view_at(m, guest_path);
 	if (other != NULL && other->class == PATH_HIDE)
 		return 0; /* It is not even a name. */
@@ -349,10 +353,13 @@ static int add_skeleton(struct maker *m, const struct view *view, const char *ho
 	if (dir == NULL)
 		return 0; /* Not readable for the caller: empty for the guest. */
 	const struct dirent *entry;
+	bool listing = m->listing;
+	m->listing = true;
 	while (r == 0 && (entry = readdir(dir)) != NULL) {
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			r = add_entry(m, view, host, guest, entry->d_name);
 	}
+	m->listing = listing;
 	return r;
 }
 

@@ -49,6 +49,7 @@ struct piece {
 	char *host;  /* owned; NULL where there is none */
 	bool is_dir;
 	bool recursive;	    /* with what is mounted below (PIECE_READ, PIECE_WRITE) */
+	bool listed;	    /* found in a directory, named by no rule: may be gone by now */
 	mode_t mode;	    /* PIECE_PRIVATE */
 	struct stub *stubs; /* owned */
 	size_t stub_count;

@@ -179,6 +179,37 @@ nothing_left() {
 	complains "cloche doctor"
 }
 
+@test "root of a user namespace alone is an ordinary user" {
+	run unshare --user --map-root-user true
+	[ "$status" = 0 ] || skip "no user namespaces here"
+	export HOME=$SCRATCH/work # /root is somebody else's
+	run --separate-stderr unshare --user --map-root-user "$CLOCHE" run -- sh -c 'id -u; cat /proc/self/uid_map'
+	succeeds
+	[[ $output =~ ^0[[:space:]]+0[[:space:]]+0[[:space:]]+1$ ]] || tell "wanted one id"
+	run --separate-stderr unshare --user --map-root-user "$CLOCHE" run -b one -- sh -c 'echo kept >~/file'
+	succeeds
+	run --separate-stderr unshare --user --map-root-user "$CLOCHE" run -b one -- sh -c 'cat ~/file'
+	prints kept
+}
+
+@test "something is mounted where a preset shows the caller's own places" {
+	local inside='mkdir "$1/mounted" && mount -t tmpfs none "$1/mounted" && exec "$0" run -p open -- ls "$1"'
+	run unshare --user --map-root-user --mount true
+	[ "$status" = 0 ] || skip "no user namespaces here"
+	export HOME=$SCRATCH/work
+	run --separate-stderr unshare --user --map-root-user --mount sh -c "$inside" "$CLOCHE" "$SCRATCH/work"
+	succeeds
+	says mounted
+}
+
+@test "root without the capabilities that it takes is told so" {
+	need_root
+	run --separate-stderr setpriv --bounding-set -all --inh-caps -all "$CLOCHE" run -- true
+	one_line 125 "root has not all its capabilities"
+	run --separate-stderr setpriv --bounding-set -mknod --inh-caps -mknod "$CLOCHE" run -- true
+	one_line 125 "root may not make devices here"
+}
+
 @test "a box in a box says why it cannot be" {
 	box --read "$(dirname "$CLOCHE")" -- "$CLOCHE" run -- echo inside
 	fails_with 125

@@ -85,6 +85,17 @@ load ../helpers
 	complains "pass it through a pipe"
 }
 
+@test "set-id bits can be had in a box, but beside an output file of the caller's own" {
+	run bash -c '"$0" run -- sh -c "cp /bin/true . && chmod 4755 true && stat -c %a true" | cat' "$CLOCHE"
+	prints 4755
+	"$CLOCHE" run -- sh -c 'cp /bin/true . && chmod 4755 true; stat -c %a true' >out 2>/dev/null
+	if [ "$(id -u)" = 0 ]; then
+		[ "$(cat out)" = 4755 ]
+	else
+		[ "$(cat out)" != 4755 ]
+	fi
+}
+
 @test "the end of input is seen" {
 	run "$CLOCHE" run -- wc -c <<<"12345"
 	succeeds

@@ -85,9 +85,14 @@ static void starve(void *arg)
 	refused(syscall(SYS_prlimit64, 1, RLIMIT_AS, &none, NULL), "prlimit(1, RLIMIT_AS)");
 	refused(syscall(SYS_prlimit64, 1, RLIMIT_NOFILE, &none, NULL), "prlimit(1, RLIMIT_NOFILE)");
 	refused(syscall(SYS_prlimit64, 1, RLIMIT_CPU, &none, NULL), "prlimit(1, RLIMIT_CPU)");
-	note("sched_setscheduler(1, SCHED_IDLE): %d", sched_setscheduler(1, 5, &idle));
-	note("setpriority(1): %d", setpriority(PRIO_PROCESS, 1, 19));
-	note("sched_setaffinity(1): %d", sched_setaffinity(1, sizeof(cpus), &cpus));
+	refused(sched_setscheduler(1, 5, &idle), "sched_setscheduler(1, SCHED_IDLE)");
+	refused(setpriority(PRIO_PROCESS, 1, 19), "setpriority(1)");
+	refused(sched_setaffinity(1, sizeof(cpus), &cpus), "sched_setaffinity(1)");
+	refused(syscall(NR(251, 289), 1, 1, 3 << 13), "ioprio_set(1)");
+	errno = 0;
+	int nice = getpriority(PRIO_PROCESS, 1);
+	(void)setpriority(PRIO_USER, 0, nice < 19 ? nice + 1 : 19);
+	must_not(getpriority(PRIO_PROCESS, 1) != nice, "setpriority for all of the user");
 	walls("starving pid 1");
 }
 
