@@ -244,6 +244,12 @@ static bool is_below(const char *key, const char *above)
 	       (key[length] == '\0' || strncmp(key + length, "\\\\", 2) == 0);
 }
 
+static bool is_changed(const struct hive_entry *old, const struct hive_entry *new)
+{
+	return old != NULL && new != NULL &&
+	       old->data != NULL &&new->data != NULL &&strcmp(old->data, new->data) != 0;
+}
+
 int hive_compare(const struct hive *before, const struct hive *after,
 		 int (*each)(void *arg, enum hive_change change, const struct hive_entry *before,
 			     const struct hive_entry *after),
@@ -268,7 +274,7 @@ int hive_compare(const struct hive *before, const struct hive *after,
 			r = each(arg, HIVE_DELETED, old, NULL);
 		} else if (order > 0) {
 			r = each(arg, HIVE_ADDED, NULL, new);
-		} else if (old->value != NULL && strcmp(old->data, new->data) != 0) {
+		} else if (is_changed(old, new)) {
 			r = each(arg, HIVE_CHANGED, old, new);
 		}
 	}
