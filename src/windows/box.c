@@ -46,6 +46,15 @@ static const struct {
 	{"WINEDLLOVERRIDES", "wineboot.exe=d;winemenubuilder.exe=d"},
 };
 
+/* What somebody has said of a variable is so. */
+static bool has_value(const struct policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->env_count; i++)
+		if (strcmp(policy->env[i].name, name) == 0)
+			return policy->env[i].value != NULL;
+	return false;
+}
+
 int windows_add_world(struct policy *policy, const struct windows_world *world,
 		      struct cloche_err *err)
 {
@@ -57,7 +66,8 @@ int windows_add_world(struct policy *policy, const struct windows_world *world,
 	if (r == 0)
 		r = add_own(policy, PATH_READ, world->starter, WINDOWS_STARTER, err);
 	for (size_t i = 0; i < ARRAY_LENGTH(variables) && r == 0; i++)
-		r = policy_add_variable(policy, variables[i].name, variables[i].value, err);
+		if (!has_value(policy, variables[i].name))
+			r = policy_add_variable(policy, variables[i].name, variables[i].value, err);
 	return r;
 }
 

@@ -26,7 +26,8 @@ struct windows_world {
 	bool boots;	     /* with wineboot, which makes one */
 };
 
-/* Adds the world's own paths and variables; they replace those of the same name. */
+/* Adds the world's own paths, which replace those of the same name, and variables, where the policy
+ * has no value for one. */
 int windows_add_world(struct policy *policy, const struct windows_world *world,
 		      struct cloche_err *err);
 

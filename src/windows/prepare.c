@@ -41,6 +41,26 @@ static bool has_windows_name(const char *name)
 	return false;
 }
 
+/* wine64 starts programs of both kinds, those of 32 bit by a detour. */
+static enum windows_kind kind_by_name(const char *name)
+{
+	static const struct {
+		const char *extension;
+		enum windows_kind kind;
+	} kinds[] = {
+		{".bat", WINDOWS_BATCH},
+		{".cmd", WINDOWS_BATCH},
+		{".msi", WINDOWS_MSI},
+		{".lnk", WINDOWS_LINK},
+	};
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++)
+		if (length > 4 && strcasecmp(name + length - 4, kinds[i].extension) == 0)
+			return kinds[i].kind;
+	return WINDOWS_PE64;
+}
+
 static void to_slashes(char *text)
 {
 	for (; *text != '\0'; text++)
@@ -68,8 +88,8 @@ static void find_on_drive(struct wanted *wanted, const struct policy *policy, co
 	(void)snprintf(wanted->guest, sizeof(wanted->guest), "%s", name);
 	(void)snprintf(rest, sizeof(rest), "%s", name + 2);
 	to_slashes(rest);
-	/* What a run before has put there is not looked at: wine64 starts both kinds. */
-	wanted->kind = WINDOWS_PE64;
+	/* What a run before has put there is not looked at. */
+	wanted->kind = kind_by_name(name);
 	if (tolower((unsigned char)name[0]) == 'z')
 		(void)snprintf(wanted->host, sizeof(wanted->host), "%s", rest);
 	else if (rule != NULL &&
@@ -322,8 +342,7 @@ static int push_program(struct windows_run *run, const struct wanted *wanted)
 	case WINDOWS_MSI:
 		return push_all(run, (const char *const[]){WINE64, "msiexec.exe", "/i", dos, NULL});
 	case WINDOWS_LINK:
-		return push_all(run,
-				(const char *const[]){WINE64, "start.exe", "/wait", dos, NULL});
+		return push_all(run, (const char *const[]){WINE64, "start.exe", dos, NULL});
 	}
 	return -EINVAL;
 }
@@ -342,6 +361,9 @@ static int make_argv(struct windows_run *run, const struct policy *policy,
 	int r = run->argv == NULL ? -ENOMEM : push(run, WINDOWS_STARTER);
 	if (r == 0)
 		r = push_drives(run, policy);
+	/* Windows does not say which program a link has started: it lasts until all have ended. */
+	if (r == 0 && wanted->kind == WINDOWS_LINK)
+		r = push(run, "--wait");
 	if (r == 0)
 		r = push_registry(run, policy);
 	if (r == 0)

@@ -51,7 +51,7 @@ static int share_directory(int root_fd, const char *wine, int prefix_fd, const c
 	int r = wine_fd < 0 ? wine_fd : windows_fd < 0 ? windows_fd : 0;
 	int count = r < 0 ? r : sys_scan_dir(windows_fd, &entries, NULL);
 
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; entries != NULL && i < count; i++) {
 		if (r == 0)
 			r = share_one(wine_fd, windows_fd, entries[i]->d_name);
 		free(entries[i]);

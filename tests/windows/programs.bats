@@ -71,3 +71,43 @@ load 'windows'
 		rm -rf "$PACKAGE"
 	done
 }
+
+@test "an installer made by nsis runs silently; diff shows all of it, rollback takes it back" {
+	need_command makensis
+	echo installed >payload.txt
+	printf '@echo x> c:\\linked.txt\r\n@exit /b 8\r\n' >link.bat
+	cat >setup.nsi <<-'EOF'
+		Name "Probe"
+		OutFile "setup.exe"
+		InstallDir "$PROGRAMFILES\Probe"
+		RequestExecutionLevel user
+		Page instfiles
+		Section
+		  SetOutPath "$INSTDIR"
+		  File payload.txt
+		  File link.bat
+		  CreateShortCut "$INSTDIR\Probe.lnk" "$INSTDIR\link.bat"
+		  WriteRegStr HKCU "Software\Microsoft\Windows\CurrentVersion\Run" "Probe" "$INSTDIR\link.bat"
+		SectionEnd
+	EOF
+	makensis -V1 setup.nsi
+	box -b "$BOX" -- cmd.exe /c ver
+	cloche box snapshot "$BOX" before
+	succeeds
+	box -b "$BOX" -- ./setup.exe /S
+	succeeds
+	cloche diff "$BOX"
+	says 'A /wine/drive_c/Program Files (x86)/Probe/payload.txt'
+	says 'A /wine/drive_c/Program Files (x86)/Probe/Probe.lnk'
+	says 'A HKCU\Software\Microsoft\Windows\CurrentVersion\Run  Probe = "C:\\Program Files (x86)\\Probe\\link.bat"'
+	box -- "$PWD/link.bat"
+	fails_with 8
+	box -b "$BOX" -- 'C:\Program Files (x86)\Probe\Probe.lnk'
+	succeeds
+	cloche diff "$BOX"
+	says 'A /wine/drive_c/linked.txt'
+	cloche box rollback "$BOX" before
+	succeeds
+	cloche diff "$BOX"
+	says_not Probe
+}

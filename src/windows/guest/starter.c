@@ -67,10 +67,10 @@ static void set_drive(const char *text)
 /* Letters of earlier runs lead nowhere now. */
 static void clear_drives(void)
 {
-	for (char letter = 'a'; letter <= 'y'; letter++) {
+	for (int letter = 'a'; letter <= 'y'; letter++) {
 		char name[] = PREFIX "/dosdevices/?:";
 
-		name[sizeof(name) - 3] = letter;
+		name[sizeof(name) - 3] = (char)letter;
 		if (letter != 'c')
 			(void)unlink(name);
 	}
