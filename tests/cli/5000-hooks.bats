@@ -120,6 +120,24 @@ denies() { # BODY, TEXT
 	prints "one added"
 }
 
+@test "a hook sees all arguments of a program, however many there are" {
+	policy <<-'LUA'
+		on.execve = function(call)
+			local argv = call.argv
+			if #argv < 10000 then return end
+			if argv[#argv] == "forbidden" then return deny "EACCES" end
+			argv[#argv] = "changed"
+			call.argv = argv
+		end
+	LUA
+	hooked -- bash -c 'exec /usr/bin/printf "%s\n" $(seq 1 40000) forbidden'
+	fails_with 126
+	complains "Permission denied"
+	hooked -- bash -c '/usr/bin/printf "%s\n" $(seq 1 40000) fine | tail -n 2'
+	succeeds
+	prints $'40000\nchanged'
+}
+
 @test "a hook answers itself" {
 	policy <<-'LUA'
 		on.getppid = function() return answer(4711) end
