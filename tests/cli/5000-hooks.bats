@@ -138,6 +138,24 @@ denies() { # BODY, TEXT
 	prints $'40000\nchanged'
 }
 
+@test "no choice of a route leaves a hook out" {
+	local route
+	policy <<-'LUA'
+		on.dup2 = function() return deny "EXDEV" end
+		on.getppid = function() return answer(4711) end
+		after.getpriority = function(call) call.result = 33 end
+	LUA
+	for route in notify stop; do
+		hooked --route "$route" -- /usr/bin/python3 -B -c '
+import os
+try: os.dup2(1, 50); print("passed")
+except OSError as error: print(error.errno)
+print(os.getppid(), os.getpriority(0, 0))'
+		succeeds
+		prints $'18\n4711 -13'
+	done
+}
+
 @test "a hook answers itself" {
 	policy <<-'LUA'
 		on.getppid = function() return answer(4711) end
