@@ -201,6 +201,8 @@ static int add_entry(struct maker *m, const struct view *view, const char *host,
 		return 0; /* It went away, or is a mount that does not answer. */
 	struct piece *piece = piece_of(m, guest_path);
 	const char *path = below(guest_path, piece->guest);
+	if (*path == '\0')
+		return 0; /* The skeleton around has put it there already. */
 	const struct view *other = other_view_at(m, guest_path, host_path, view->class);
 	if (other != NULL && other->class == PATH_HIDE)
 		return 0; /* It is not even a name. */
