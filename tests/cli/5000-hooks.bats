@@ -320,6 +320,50 @@ print(os.getppid(), os.getpriority(0, 0))'
 	prints ended
 }
 
+@test "who has a call held can exit, execute and be killed meanwhile" {
+	need_command python3
+	cat >held.py <<-'END'
+		import os, signal, sys, threading, time
+		def wait():
+		    end = time.monotonic() + 30
+		    while not os.path.exists("asked"):
+		        if time.monotonic() > end:
+		            os._exit(1)
+		how = sys.argv[1]
+		if how == "killed":
+		    pid = os.fork()
+		    if pid == 0:
+		        os.access("/held", os.R_OK)
+		        os._exit(1)
+		    wait()
+		    os.kill(pid, signal.SIGKILL)
+		    os._exit(7 if os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL else 1)
+		threading.Thread(target=os.access, args=("/held", os.R_OK)).start()
+		wait()
+		if how == "exec":
+		    os.execv("/bin/sh", ["sh", "-c", "exit 7"])
+		os._exit(7)
+	END
+	local route how
+	for route in notify stop; do # after hooks make it stop
+		policy <<-LUA
+			on["%file"] = function(call)
+				if call.path == "/held" then return hold("let it", 100) end
+			end
+			$([ "$route" = notify ] || echo 'after["%file"] = function() end')
+		LUA
+		for how in exit exec killed; do
+			rm -f asked
+			CLOCHE=$CLOCHE PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$BATS_TEST_DIRNAME \
+				timeout 80 python3 -c "from terminal import *
+t = Terminal([CLOCHE, 'run', '-p', './p.lua', '--write', '.', '--', '/usr/bin/python3', '-B', 'held.py', '$how'])
+t.expect('let it')
+open('asked', 'w').close()
+assert t.wait() == 7, t.seen"
+		done
+	done
+}
+
 @test "a held call goes on after a yes, as the hook has changed it" {
 	need_command python3
 	policy <<-'LUA'
