@@ -111,7 +111,8 @@ struct cloche_report;
 
 #define CLOCHE_BOX_REPORT ((uint64_t)1) /* note refused calls and started programs (costs time) */
 
-/* Whoever wants a call to be decided one way, for tests. */
+/* Whoever wants a call to be decided one way, for tests. What cannot go by NOTIFY (results, close,
+ * fork and their like) is stopped even so. */
 enum cloche_route { CLOCHE_ROUTE_BEST = 0, CLOCHE_ROUTE_NOTIFY = 1, CLOCHE_ROUTE_STOP = 2 };
 
 struct cloche_box_options {

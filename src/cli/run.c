@@ -22,8 +22,8 @@ static int set_route(struct start_options *start, const char *name)
 {
 	if (name == NULL)
 		return 0;
-	start->hooks = hooks_look_at_all();
 	start->route = strcmp(name, "stop") == 0 ? FORCE_STOP : FORCE_NOTIFY;
+	start->hooks = hooks_look_at_all(start->route == FORCE_NOTIFY);
 	if (strcmp(name, "stop") == 0 || strcmp(name, "notify") == 0)
 		return 0;
 	(void)fprintf(stderr, "cloche run: --route is notify or stop, not '%s'\n", name);

@@ -288,6 +288,9 @@ static int connect_things(struct call *call, struct things *things)
 	const char *bytes = call_address(call, true, &length);
 	if (bytes == NULL || decode_sockaddr(bytes, length, &address) < 0)
 		return 0; /* None, or none that the kernel would take. */
+	/* In a message the kernel takes it for AF_INET. */
+	if (address.family == AF_UNSPEC && call->sc != SC_connect)
+		return EAFNOSUPPORT;
 	if (address.family == AF_UNSPEC || address.family == AF_NETLINK)
 		return 0; /* Disconnects; asks the kernel. */
 	if (address.family == AF_UNIX)

@@ -9,8 +9,8 @@
 #include "policy/policy.h"
 
 /* Looks at everything that every call leads to, and allows it: so each call is decided on all of
- * its memory. For tests of the routes. */
-struct hooks *hooks_look_at_all(void);
+ * its memory. For tests of the routes. notified: only what can take the route notify. */
+struct hooks *hooks_look_at_all(bool notified);
 
 /* Looks on and tells the launcher each new thing that the program uses (hooks/learn.h). */
 struct hooks *hooks_learn(void);

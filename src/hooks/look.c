@@ -11,11 +11,11 @@ static struct verdict decide(struct hooks *hooks, struct call *call)
 	return verdict_allow();
 }
 
-struct hooks *hooks_look_at_all(void)
+struct hooks *hooks_look_at_all(bool notified)
 {
 	static struct hooks hooks = {.decide = decide};
 
 	for (size_t i = 0; i < SC_COUNT; i++)
-		hooks.wants[i] = HOOK_ON;
+		hooks.wants[i] = notified && route_never_notified((enum sc)i) ? 0 : HOOK_ON;
 	return &hooks;
 }

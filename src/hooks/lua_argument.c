@@ -189,11 +189,9 @@ static int push_texts(lua_State *lua, struct lua_hooks *hooks, unsigned index)
 		return 1;
 	}
 	lua_newtable(lua);
-	for (size_t n = 0; n < CALL_TEXTS_MAX; n++) {
-		const char *text = call_text(hooks->call, index, n, &length);
-
-		if (text == NULL)
-			break;
+	/* All of them: what a hook is not shown it would let through. */
+	const char *text;
+	for (size_t n = 0; (text = call_text(hooks->call, index, n, &length)) != NULL; n++) {
 		lua_pushlstring(lua, text, length);
 		lua_rawseti(lua, -2, (lua_Integer)n + 1);
 	}

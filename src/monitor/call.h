@@ -18,7 +18,7 @@
 /* More than this of one argument is not looked at: -E2BIG. */
 #define CALL_MEMORY_MAX ((size_t)1 << 20)
 #define CALL_PATH_MAX	4096
-#define CALL_TEXTS_MAX	4096
+#define CALL_TEXTS_MAX	(65536 + 512) /* more are not read either; deep.c looks at whole pages */
 
 /* A pointer within the copy: at `at` in it, to `target` in it. */
 struct call_link {

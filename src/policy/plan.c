@@ -164,10 +164,13 @@ static uint8_t choose_route(const struct plan_entry *entry, enum sc sc,
 {
 	if (options->route == FORCE_STOP)
 		return ROUTE_STOP;
-	if (entry->hooks == 0 || options->route == FORCE_NOTIFY)
+	if (entry->hooks == 0)
 		return ROUTE_NOTIFY;
+	/* Also where notify is wished for: a hook that is not asked lets everything pass. */
 	if ((entry->hooks & HOOK_AFTER) != 0 || route_never_notified(sc))
 		return ROUTE_STOP;
+	if (options->route == FORCE_NOTIFY)
+		return ROUTE_NOTIFY;
 	if ((entry->hooks & HOOK_ON) == 0 || route_carried(sc) || !route_reads_memory(sc))
 		return ROUTE_NOTIFY;
 	return ROUTE_STOP;
@@ -250,9 +253,6 @@ void plan_make(struct plan *plan, const struct policy *policy, const struct plan
 		entry->hooks = policy->hooks[i];
 		if (options->hooks != NULL)
 			entry->hooks |= options->hooks[i];
-		/* What this route must not take is then not looked at. */
-		if (options->route == FORCE_NOTIFY && route_never_notified((enum sc)i))
-			entry->hooks = 0;
 	}
 	if (options->count_memory)
 		refuse_uncounted(plan);

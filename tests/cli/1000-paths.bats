@@ -272,3 +272,21 @@ load ../helpers
 		says "$(id -u):$(id -g)"
 	fi
 }
+
+@test "a mount far below a directory that has a copy of its own" {
+	need_user # Host root's overlays have mounts below them.
+	need_command unshare
+	run unshare --user --map-current-user --keep-caps --mount true
+	[ "$status" = 0 ] || skip "no mounts of an ordinary user's own here"
+	dir=$(mktemp -d /tmp/cloche-mount.XXXXXX)
+	mkdir -p "$dir/deep/mount"
+	chmod -R 755 "$dir"
+	run --separate-stderr unshare --user --map-current-user --keep-caps --mount sh -c '
+		mount -t tmpfs none "$2/deep/mount" && echo there >"$2/deep/mount/file" || exit 77
+		"$1" run -p open -- sh -c "cat $2/deep/mount/file && echo new >$2/made && cat $2/made"
+	' sh "$CLOCHE" "$dir"
+	rm -rf "$dir"
+	[ "$status" != 77 ] || skip "no mounts of an ordinary user's own here"
+	succeeds
+	prints $'there\nnew'
+}

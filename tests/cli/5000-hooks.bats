@@ -120,6 +120,42 @@ denies() { # BODY, TEXT
 	prints "one added"
 }
 
+@test "a hook sees all arguments of a program, however many there are" {
+	policy <<-'LUA'
+		on.execve = function(call)
+			local argv = call.argv
+			if #argv < 10000 then return end
+			if argv[#argv] == "forbidden" then return deny "EACCES" end
+			argv[#argv] = "changed"
+			call.argv = argv
+		end
+	LUA
+	hooked -- bash -c 'exec /usr/bin/printf "%s\n" $(seq 1 40000) forbidden'
+	fails_with 126
+	complains "Permission denied"
+	hooked -- bash -c '/usr/bin/printf "%s\n" $(seq 1 40000) fine | tail -n 2'
+	succeeds
+	prints $'40000\nchanged'
+}
+
+@test "no choice of a route leaves a hook out" {
+	local route
+	policy <<-'LUA'
+		on.dup2 = function() return deny "EXDEV" end
+		on.getppid = function() return answer(4711) end
+		after.getpriority = function(call) call.result = 33 end
+	LUA
+	for route in notify stop; do
+		hooked --route "$route" -- /usr/bin/python3 -B -c '
+import os
+try: os.dup2(1, 50); print("passed")
+except OSError as error: print(error.errno)
+print(os.getppid(), os.getpriority(0, 0))'
+		succeeds
+		prints $'18\n4711 -13'
+	done
+}
+
 @test "a hook answers itself" {
 	policy <<-'LUA'
 		on.getppid = function() return answer(4711) end
@@ -282,6 +318,50 @@ denies() { # BODY, TEXT
 	LUA
 	hooked -- sh -c 'cat /held; echo ended'
 	prints ended
+}
+
+@test "who has a call held can exit, execute and be killed meanwhile" {
+	need_command python3
+	cat >held.py <<-'END'
+		import os, signal, sys, threading, time
+		def wait():
+		    end = time.monotonic() + 30
+		    while not os.path.exists("asked"):
+		        if time.monotonic() > end:
+		            os._exit(1)
+		how = sys.argv[1]
+		if how == "killed":
+		    pid = os.fork()
+		    if pid == 0:
+		        os.access("/held", os.R_OK)
+		        os._exit(1)
+		    wait()
+		    os.kill(pid, signal.SIGKILL)
+		    os._exit(7 if os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL else 1)
+		threading.Thread(target=os.access, args=("/held", os.R_OK)).start()
+		wait()
+		if how == "exec":
+		    os.execv("/bin/sh", ["sh", "-c", "exit 7"])
+		os._exit(7)
+	END
+	local route how
+	for route in notify stop; do # after hooks make it stop
+		policy <<-LUA
+			on["%file"] = function(call)
+				if call.path == "/held" then return hold("let it", 100) end
+			end
+			$([ "$route" = notify ] || echo 'after["%file"] = function() end')
+		LUA
+		for how in exit exec killed; do
+			rm -f asked
+			CLOCHE=$CLOCHE PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$BATS_TEST_DIRNAME \
+				timeout 80 python3 -c "from terminal import *
+t = Terminal([CLOCHE, 'run', '-p', './p.lua', '--write', '.', '--', '/usr/bin/python3', '-B', 'held.py', '$how'])
+t.expect('let it')
+open('asked', 'w').close()
+assert t.wait() == 7, t.seen"
+		done
+	done
 }
 
 @test "a held call goes on after a yes, as the hook has changed it" {

@@ -358,6 +358,30 @@ assert t.wait() == 0
 assert t.seen.count("wants to") == 3, t.seen'
 }
 
+@test "a datagram to an address of no family is one nobody is asked about, and is not sent" {
+	need_command python3
+	cat >net.py <<-'END'
+		import ctypes, socket, struct
+		receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		receiver.bind(("127.0.0.1", 7777))
+		receiver.setblocking(False)
+		sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		address = struct.pack("=H", 0) + struct.pack("!H4s8x", 7777, socket.inet_aton("127.0.0.1"))
+		libc = ctypes.CDLL(None, use_errno=True)
+		libc.sendto(sender.fileno(), b"secret", 6, 0, address, 16)
+		print("told", ctypes.get_errno())
+		try:
+		    print("arrived", receiver.recv(10))
+		except BlockingIOError:
+		    print("nothing came")
+	END
+	typed '
+t = ask("connect", "python3", "-B", "net.py")
+t.expect("told 97")
+t.expect("nothing came")
+assert t.wait() == 0'
+}
+
 @test "a name cannot paint on the terminal" {
 	typed '
 name = "/usr/bin/id\x1b[2J\nno\x9b"

@@ -49,15 +49,20 @@ load 'programs'
 			return printf("%d\n", sum) < 0;
 		}
 	EOF
+	all_threads() {
+		local options
+		for options in "" "--route notify" "--route stop"; do
+			# shellcheck disable=SC2086 # two words
+			box $options -- ./p
+			succeeds
+			prints 200000
+		done
+	}
 	gcc -pthread p.c -o p
-	box -- ./p
-	succeeds
-	prints 200000
+	all_threads
 	need_multilib
 	gcc -m32 -pthread p.c -o p
-	box -- ./p
-	succeeds
-	prints 200000
+	all_threads
 }
 
 @test "a fork of 500 children, all alive at once, all waited for" {
