@@ -14,7 +14,8 @@ static int write_report(struct cloche_report *report, int fd, struct cloche_err 
 }
 
 /* The status that the command ends with. What went wrong is printed. */
-static int run_box(struct cloche_box *box, char *const *argv, int report_fd, int keep_fd)
+static int run_box(struct cloche_box *box, char *const *argv, int report_fd,
+		   const struct start_options *options)
 {
 	struct cloche_run_options run = CLOCHE_RUN_OPTIONS_INIT;
 	struct cloche_report *report = NULL;
@@ -26,8 +27,8 @@ static int run_box(struct cloche_box *box, char *const *argv, int report_fd, int
 	run.kept_fds = kept_fds;
 	if (report_fd >= 0)
 		kept_fds[run.kept_count++] = report_fd;
-	if (keep_fd > 0)
-		kept_fds[run.kept_count++] = keep_fd;
+	if (options->keep_fd > 0)
+		kept_fds[run.kept_count++] = options->keep_fd;
 	int r = cloche_box_run(box, argv, &run, &status, &err);
 	if (r == 0)
 		r = cloche_box_report(box, &report);
@@ -35,7 +36,9 @@ static int run_box(struct cloche_box *box, char *const *argv, int report_fd, int
 		(void)fprintf(stderr, "cloche: %s\n", cloche_report_reason(report));
 	if (r == 0 && report_fd >= 0)
 		r = write_report(report, report_fd, &err);
-	if (r < 0)
+	if (r == -EBUSY && options->ret_busy != NULL)
+		*options->ret_busy = true;
+	else if (r < 0)
 		print_error(&err);
 	return r < 0 ? EXIT_OURS : status;
 }
@@ -66,6 +69,9 @@ static int make_box(const struct parsed *parsed, const struct start_options *opt
 	box.route = (uint32_t)options->route;
 	r = cloche_box_new(&box, ret_box, err);
 	if (r == 0)
+		lib_box_remember(*ret_box, parsed->words.data, parsed->words.length,
+				 options->existing);
+	if (r == 0)
 		lib_box_listen(*ret_box,
 			       &(struct box_listener){
 				       .told = options->listener.told,
@@ -94,7 +100,7 @@ int start_box(struct parsed *parsed, const struct start_options *options)
 	if (r == 0)
 		r = make_box(parsed, options, policy, &box, &err);
 	if (r == 0)
-		status = run_box(box, parsed->rest, report_fd, options->keep_fd);
+		status = run_box(box, parsed->rest, report_fd, options);
 	else
 		print_error(&err);
 	(void)cloche_box_free(box);

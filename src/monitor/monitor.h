@@ -13,8 +13,9 @@
 
 #include <linux/seccomp.h>
 
-struct stops; /* monitor/stop.h */
-struct held;  /* monitor/hold.h */
+struct stops;	/* monitor/stop.h */
+struct held;	/* monitor/hold.h */
+struct entries; /* monitor/entries.h */
 
 struct monitor {
 	const struct plan *plan;
@@ -35,6 +36,7 @@ struct monitor {
 	struct stops *stops;		     /* owned; NULL: no call takes the stop route */
 	int child_fd;			     /* owned; tells of stops; -1 */
 	int epoll_fd;			     /* owned: all that is waited for */
+	struct entries *entries;	     /* owned; NULL: nobody can enter */
 	int tmpfs_fds[2];		     /* files in memory, which count too; -1: none */
 	uint64_t memory_bytes;		     /* counted and enforced here; 0: not here */
 	struct seccomp_notif *request;	     /* owned; as large as this kernel wants */
@@ -44,7 +46,7 @@ struct monitor {
 
 /* Puts this process into the state it serves in: capabilities, filter. After it only what the loop
  * needs is possible. */
-int monitor_confine(const struct plan *plan, uint64_t guest_capabilities);
+int monitor_confine(const struct monitor *monitor, uint64_t guest_capabilities);
 
 /* Serves until the box is gone. Returns 0 then. */
 int monitor_run(struct monitor *monitor);
@@ -52,6 +54,10 @@ int monitor_run(struct monitor *monitor);
 /* stream_fd: borrowed; -1: there are no hooks. */
 int monitor_init(struct monitor *monitor, int stream_fd);
 void monitor_done(struct monitor *monitor);
+
+/* What an entry says is heard, until nobody is there to say more. */
+int monitor_wait_for_entry(const struct monitor *monitor, int channel_fd, size_t index);
+void monitor_wait_no_more(const struct monitor *monitor, int channel_fd);
 
 /* ---- decide.c: the decision, the same on both routes ---- */
 
@@ -81,8 +87,10 @@ struct verdict note_exec(struct monitor *monitor, struct call *call);
 
 /* ---- notify.c ---- */
 
+/* Before the first of a listener. */
+void notify_hand_over(int listener_fd);
 /* One notification: received, decided, answered. */
-void notify_serve(struct monitor *monitor);
+void notify_serve(struct monitor *monitor, int listener_fd);
 /* A held call goes on. */
 void notify_resume(struct monitor *monitor, struct call *call, const struct stream_answer *answer);
 

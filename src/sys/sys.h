@@ -244,6 +244,14 @@ static inline int sys_clone(uint64_t flags, int *ret_pidfd)
 	return SYS_RAW(SYS_clone3, &args, sizeof(args));
 }
 
+/* The same for a brother that shares this process's descriptors: its parent is ours. */
+static inline int sys_clone_brother(void)
+{
+	struct clone_args args = {.flags = CLONE_PARENT | CLONE_FILES};
+
+	return SYS_RAW(SYS_clone3, &args, sizeof(args));
+}
+
 /* A child that shares this process's memory and only waits to be killed: it holds the namespaces
  * that `flags` ask for until they are open. At most one at a time. */
 int sys_clone_holder(uint64_t flags, int *ret_pidfd);
@@ -340,6 +348,8 @@ static inline int sys_setgroups(size_t count, const gid_t *groups)
 
 /* Sets effective and permitted capabilities to `mask`, inheritable to none. */
 int sys_capset(uint64_t mask);
+/* More permitted than effective ones. */
+int sys_capset_both(uint64_t effective, uint64_t permitted);
 /* Drops everything outside `mask` from the bounding set, and the ambient set. */
 int sys_capbound(uint64_t mask);
 
