@@ -18,6 +18,8 @@ extern char **environ;
 /* So long a box may take to begin or to end. */
 #define WAIT_MS 10000
 #define STEP_MS 10
+/* So often it must be seen paused, with that between. */
+#define PAUSED_LOOKS 8
 
 /* Words, options of our own, a program's place, the end. */
 #define OWN_WORDS 8
@@ -113,16 +115,24 @@ static int open_box(struct exec *exec, struct cloche_err *err)
 	return r < 0 ? err_set(err, r, "%s", said.text) : 0;
 }
 
-static int check_paused(const struct exec *exec, struct cloche_err *err)
+/* Guests that a monitor traces stop for a moment with every call: it is paused if it stays so. */
+static bool is_paused(const struct exec *exec)
 {
-	struct running running = {0};
-	int r = running_find(&running, &exec->store, err);
-	const struct running_box *box = r < 0 ? NULL : running_named(&running, exec->name);
+	bool paused = true;
 
-	if (box != NULL && box->paused)
-		r = err_set(err, -EBUSY, "box '%s' is paused; see 'cloche resume'", exec->name);
-	running_done(&running);
-	return r;
+	for (int i = 0; i < PAUSED_LOOKS && paused; i++) {
+		struct running running = {0};
+		struct cloche_err unseen = {0};
+
+		if (i > 0)
+			(void)sys_poll(NULL, 0, STEP_MS);
+		const struct running_box *box = running_find(&running, &exec->store, &unseen) < 0
+							? NULL
+							: running_named(&running, exec->name);
+		paused = box != NULL && box->paused;
+		running_done(&running);
+	}
+	return paused;
 }
 
 /* ---- its policy ---- */
@@ -244,46 +254,54 @@ static int enter(const struct exec *exec, int connection_fd, struct cloche_err *
 	return status;
 }
 
-static int start(const struct exec *exec, bool *ret_busy, struct cloche_err *err)
+static void close_box(struct exec *exec)
+{
+	store_box_close(&exec->box);
+	store_close(&exec->store);
+}
+
+/* -EAGAIN: somebody was faster. */
+static int start(struct exec *exec, struct cloche_err *err)
 {
 	struct parsed parsed = {0};
+	bool busy = false;
 	int status = parse_words(exec, &parsed, err);
 
-	*ret_busy = false;
+	/* Who starts a box lets go of all that is open. */
+	close_box(exec);
 	parsed.rest = exec->argv;
 	const struct start_options start = {
 		.box_name = exec->name,
 		.report_path = exec->parsed.values[REPORT],
 		.existing = true,
-		.ret_busy = ret_busy,
+		.ret_busy = &busy,
 	};
 	if (status == 0)
 		status = start_box(&parsed, &start);
 	parsed_done(&parsed);
-	return status;
+	if (!busy)
+		return status;
+	status = open_box(exec, err);
+	return status < 0 ? status : err_set(err, -EAGAIN, "box '%s' is in use", exec->name);
 }
 
 /* Once. -EAGAIN: it is about to begin or to end. */
-static int attempt(const struct exec *exec, struct cloche_err *err)
+static int attempt(struct exec *exec, struct cloche_err *err)
 {
 	char who[64];
-	bool busy = false;
 
 	*err = (struct cloche_err){0};
 	int runs = store_runner(&exec->box, who, sizeof(who));
 	if (runs < 0)
 		return err_set(err, runs, "box '%s': %s", exec->name, errno_text(runs));
-	if (runs == 0) {
-		int status = start(exec, &busy, err);
-
-		return busy ? err_set(err, -EAGAIN, "box '%s' is in use", exec->name) : status;
-	}
-	int r = check_paused(exec, err);
-	if (r < 0)
-		return r;
+	if (runs == 0)
+		return start(exec, err);
+	if (is_paused(exec))
+		return err_set(err, -EBUSY, "box '%s' is paused; see 'cloche resume'", exec->name);
 	_own_(closep) int fd = door_knock(exec->box.fd);
 	if (fd >= 0) {
-		r = enter(exec, fd, err);
+		int r = enter(exec, fd, err);
+
 		return r == -ECONNRESET ? -EAGAIN : r;
 	}
 	if (fd != -ENOENT && fd != -ECONNREFUSED && fd != -EAGAIN)
@@ -293,7 +311,7 @@ static int attempt(const struct exec *exec, struct cloche_err *err)
 		       exec->name, who[0] == '\0' ? "?" : who);
 }
 
-static int enter_or_start(const struct exec *exec, struct cloche_err *err)
+static int enter_or_start(struct exec *exec, struct cloche_err *err)
 {
 	uint64_t end_ms = sys_now_ms() + WAIT_MS;
 	int status;
@@ -351,8 +369,7 @@ static int run(int argc, char **argv)
 		status = enter_or_start(&exec, &err);
 	if (status < 0)
 		print_error(&err);
-	store_box_close(&exec.box);
-	store_close(&exec.store);
+	close_box(&exec);
 	free(exec.cwd);
 	parsed_done(&exec.parsed);
 	return status < 0 ? EXIT_OURS : status;

@@ -14,7 +14,7 @@
 
 /* Until the one inside has answered for the first time; it gives up on its own before that, but is
  * the launcher's, which may be stopped. */
-#define ANSWER_MS 40000
+#define ANSWER_MS 25000
 /* Between words of the launcher's, when it is not even heard that it has taken the request. */
 #define SILENT_MS 10000
 

@@ -227,7 +227,9 @@ static _Noreturn void fail_to_begin(struct porter *p)
 {
 	if (p->page->error < 0)
 		fail_in_box(p, p->page->error, "the guard cannot be put up");
-	fail_in_box(p, -ESRCH, "the program's process was ended before the program began");
+	if (box_is_over(p, END_MS))
+		porter_fail(p, -ESRCH, "the box is ending");
+	porter_fail(p, -ESRCH, "the program's process was ended before the program began");
 }
 
 /* Until the word is said, the other one answers (fd), or one of the two is no more. */

@@ -33,23 +33,29 @@ static void answer(const struct entry *entry, int result)
 	(void)SYS_RESULT(send(entry->channel_fd, &word, sizeof(word), MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
-/* Its last process is gone, or it never began. */
-static void forget(struct monitor *monitor, struct entry *entry)
+static bool is_free(const struct entry *entry)
 {
-	struct entries *entries = monitor->entries;
+	return entry->channel_fd < 0 && entry->listener_fd < 0;
+}
 
-	if (entry->listener_fd >= 0)
-		hold_forget(monitor, entry->listener_fd);
-	close_fd(&entry->listener_fd);
-	close_fd(&entry->channel_fd);
-	while (entries->used > 0 && entries->list[entries->used - 1].channel_fd < 0)
+static void trim(struct entries *entries)
+{
+	while (entries->used > 0 && is_free(&entries->list[entries->used - 1]))
 		entries->used--;
+}
+
+/* The last of its processes is gone. */
+static void forget_listener(struct monitor *monitor, struct entry *entry)
+{
+	hold_forget(monitor, entry->listener_fd);
+	close_fd(&entry->listener_fd);
+	trim(monitor->entries);
 }
 
 static struct entry *free_place(struct entries *entries)
 {
 	for (size_t i = 0; i < ENTRIES_MAX; i++)
-		if (entries->list[i].channel_fd < 0)
+		if (is_free(&entries->list[i]))
 			return &entries->list[i];
 	return NULL;
 }
@@ -116,11 +122,9 @@ void entries_hear(struct monitor *monitor, size_t index)
 	if (n == -EAGAIN)
 		return;
 	if (n != sizeof(word)) {
-		/* Who brought it is gone. Its processes may be there, and are served. */
-		if (entry->listener_fd < 0)
-			forget(monitor, entry);
-		else
-			monitor_wait_no_more(monitor, entry->channel_fd);
+		/* Its processes may be there all the same, and are served. */
+		close_fd(&entry->channel_fd);
+		trim(monitor->entries);
 		return;
 	}
 	answer(entry, word == ENTRY_TRACE      ? trace(monitor, pid)
@@ -146,6 +150,6 @@ void entries_serve(struct monitor *monitor, const struct pollfd *fds, size_t cou
 		if ((fds[i].revents & POLLIN) != 0)
 			notify_serve(monitor, fds[i].fd);
 		else
-			forget(monitor, &monitor->entries->list[i]);
+			forget_listener(monitor, &monitor->entries->list[i]);
 	}
 }

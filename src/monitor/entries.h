@@ -25,11 +25,13 @@ enum entry_word {
 	ENTRY_LISTENER, /* comes with the listener */
 };
 
-/* Each of the two is answered by 0 or a negative errno (int32_t). The socket's end is the box's. */
+/* Each of the two is answered by 0 or a negative errno (int32_t). That this end of the socket is
+ * closed means that the monitor is dead. */
 
+/* Nobody's place when both are -1. */
 struct entry {
-	int channel_fd;	 /* owned; -1: nobody's place */
-	int listener_fd; /* owned; -1: not yet there */
+	int channel_fd;	 /* owned; -1: who brought it in is gone */
+	int listener_fd; /* owned; -1: not yet there, or all of its processes are gone */
 };
 
 struct entries {

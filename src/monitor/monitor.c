@@ -63,11 +63,6 @@ int monitor_wait_for_entry(const struct monitor *monitor, int channel_fd, size_t
 	return SYS_RESULT(epoll_ctl(monitor->epoll_fd, EPOLL_CTL_ADD, channel_fd, &event));
 }
 
-void monitor_wait_no_more(const struct monitor *monitor, int channel_fd)
-{
-	(void)epoll_ctl(monitor->epoll_fd, EPOLL_CTL_DEL, channel_fd, NULL); /* It was there. */
-}
-
 static int watch_children(void)
 {
 	sigset_t set;

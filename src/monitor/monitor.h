@@ -55,9 +55,8 @@ int monitor_run(struct monitor *monitor);
 int monitor_init(struct monitor *monitor, int stream_fd);
 void monitor_done(struct monitor *monitor);
 
-/* What an entry says is heard, until nobody is there to say more. */
+/* What an entry says is heard, until that is closed. */
 int monitor_wait_for_entry(const struct monitor *monitor, int channel_fd, size_t index);
-void monitor_wait_no_more(const struct monitor *monitor, int channel_fd);
 
 /* ---- decide.c: the decision, the same on both routes ---- */
 
