@@ -181,12 +181,18 @@ static int apply(const struct option_row *row, const char *value, struct parsed 
 }
 
 /* Words that make the policy again, when they are said in that directory. */
-static int remember(const struct option_row *row, const char *value, struct parsed *parsed)
+static int remember(const struct option_row *row, const char *value, struct parsed *parsed,
+		    const struct policy_context *context)
 {
+	_own_(freep) char *clean = NULL;
 	char name[80];
 
 	if (row->kind == OPTION_OWN || row->kind == OPTION_MANY || value == NULL)
 		return 0;
+	/* A policy's file is looked for from where this process is. */
+	if (row->kind == OPTION_POLICY && policy_is_file(value) &&
+	    path_clean(value, context, &clean) == 0)
+		value = clean;
 	(void)snprintf(name, sizeof(name), "--%s=", row->name);
 	int r = buf_add(&parsed->words, name, strlen(name));
 	return r < 0 ? r : buf_add(&parsed->words, value, strlen(value) + 1);
@@ -265,7 +271,8 @@ int options_parse_in(const struct command *command, const char *cwd, int argc, c
 					  : unknown_option(command, word);
 			said = true;
 		} else if (apply(row, optarg, &parsed, &context, &err) < 0 ||
-			   (parsed.policy != NULL && remember(row, optarg, &parsed) < 0)) {
+			   (parsed.policy != NULL &&
+			    remember(row, optarg, &parsed, &context) < 0)) {
 			status = 125;
 		}
 	}

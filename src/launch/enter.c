@@ -17,6 +17,8 @@
 #define ANSWER_MS 25000
 /* Between words of the launcher's, when it is not even heard that it has taken the request. */
 #define SILENT_MS 10000
+/* From a signal on, before it has begun. */
+#define SIGNAL_MS 2000
 
 struct enter {
 	const struct enter_request *request;
@@ -27,7 +29,9 @@ struct enter {
 	int connection_fd;
 	int signal_fd;
 	uint64_t start_ms;
-	bool answered; /* something was heard from inside */
+	uint64_t signal_ms; /* when the first signal came, if that was before it began */
+	int signal;	    /* 0: none did */
+	bool answered;	    /* something was heard from inside */
 	bool started;
 	bool exited;
 	int wait_status;
@@ -94,6 +98,7 @@ static int ask(const struct enter *e)
 		.terminal_mask = (uint32_t)e->terminal_mask,
 		.umask = own_umask(),
 		.wall_ms = e->request->wall_ms,
+		.ignored = signals_ignored(),
 		.cwd_explicit = e->request->cwd != NULL ? 1 : 0,
 	};
 	int fd = -1;
@@ -155,12 +160,10 @@ static void take_signal(struct enter *e)
 		send_signal(e, SIGTSTP, true);
 		return;
 	}
-	/* Nothing is there yet that it could be passed on to. */
-	if (!e->started && signal != SIGCONT && signal != SIGTSTP) {
-		e->failure = err_set(e->err, -EINTR, "ended by a signal before it began");
-		e->report.end = END_SIGNALLED;
-		e->report.code = signal;
-		return;
+	/* It is passed on when there is something that it can be passed on to. */
+	if (!e->started && e->signal == 0 && signal != SIGCONT && signal != SIGTSTP) {
+		e->signal = signal;
+		e->signal_ms = sys_now_ms();
 	}
 	bool keyboard = info.ssi_code == SI_KERNEL;
 	send_signal(e, signal, keyboard || signal == SIGCONT || signal == SIGTSTP);
@@ -250,7 +253,23 @@ static int timeout_ms(const struct enter *e)
 
 	if (e->started)
 		return -1;
+	if (e->signal != 0) {
+		spent = sys_now_ms() - e->signal_ms;
+		most = SIGNAL_MS;
+	}
 	return spent >= most ? 0 : (int)(most - spent);
+}
+
+static void give_up(struct enter *e)
+{
+	e->failure = err_set(e->err, -ETIMEDOUT,
+			     "box '%s' does not answer: is the command that runs it stopped, or "
+			     "does it wait for an answer at its terminal?",
+			     e->request->box);
+	if (e->signal != 0) {
+		e->report.end = END_SIGNALLED;
+		e->report.code = e->signal;
+	}
 }
 
 enum { CONNECTION, SIGNALS, TERMINAL, COUNT = TERMINAL + 3 };
@@ -266,11 +285,7 @@ static void serve(struct enter *e)
 		terminal_poll(&e->terminal, fds + TERMINAL);
 		int n = sys_poll(fds, COUNT, timeout_ms(e));
 		if (n == 0 && !e->started)
-			e->failure =
-				err_set(e->err, -ETIMEDOUT,
-					"box '%s' does not answer: is the command that runs it "
-					"stopped, or does it wait for an answer at its terminal?",
-					e->request->box);
+			give_up(e);
 		if (n <= 0)
 			continue;
 		if (fds[SIGNALS].revents != 0)

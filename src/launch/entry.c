@@ -90,7 +90,9 @@ static void make_terminal(struct porter *p)
 	if (r < 0)
 		porter_fail(p, r, "there is no terminal to be had in the box: %s", errno_text(r));
 	say(p, &terminal, master_fd);
-	r = porter_receive(p, &go, sizeof(go), NULL);
+	do
+		r = porter_receive(p, &go, sizeof(go), NULL);
+	while (r == 0 && go.kind == MESSAGE_SIGNAL); /* For whom? */
 	if (r < 0 || go.kind != MESSAGE_GO)
 		_exit(EXIT_OURS); /* Nobody is there any more. */
 	for (int i = 0; i < 3 && r >= 0; i++)
@@ -101,26 +103,6 @@ static void make_terminal(struct porter *p)
 }
 
 /* ---- going in ---- */
-
-/* A socket with the monitor, for this entry alone; whose processes the kernel names there. */
-static void announce(struct porter *p)
-{
-	const uint32_t word = ENTRY_NEW;
-	int pair[2];
-	int one = 1;
-	int r = sys_socketpair(pair);
-
-	if (r == 0)
-		r = SYS_RESULT(setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)));
-	if (r == 0)
-		r = SYS_RESULT(fcntl(pair[1], F_SETFL, O_NONBLOCK));
-	if (r == 0)
-		r = sys_send_fd(p->launch->door.monitor_fd, &word, sizeof(word), pair[1]);
-	if (r < 0)
-		porter_fail(p, r, "the box's monitor cannot be reached: %s", errno_text(r));
-	p->channel_fd = pair[0];
-	(void)close(pair[1]);
-}
 
 static int join_places(const struct launch *launch)
 {
@@ -153,8 +135,10 @@ static int join_places(const struct launch *launch)
  * which thereby stays outside of all. */
 static _Noreturn void joiner_process(const struct porter *p)
 {
-	const struct enter_options options = {
-		.page = p->page, .slave_fd = p->slave_fd, .channel_fd = p->channel_fd};
+	const struct enter_options options = {.page = p->page,
+					      .slave_fd = p->slave_fd,
+					      .channel_fd = p->channel_fd,
+					      .ignored = p->request.ignored};
 
 	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
 	int r = join_places(p->launch);
@@ -280,6 +264,30 @@ static void await_monitor(struct porter *p, const char *what)
 		fail_in_box(p, answer, what);
 }
 
+/* A socket with the monitor, for this entry alone; whose processes the kernel names there. */
+static void announce(struct porter *p)
+{
+	const uint32_t word = ENTRY_NEW;
+	int pair[2];
+	int one = 1;
+	int r = sys_socketpair(pair);
+
+	if (r == 0)
+		r = SYS_RESULT(setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)));
+	if (r == 0)
+		r = SYS_RESULT(fcntl(pair[1], F_SETFL, O_NONBLOCK));
+	if (r == 0)
+		r = sys_send_fd(p->launch->door.monitor_fd, &word, sizeof(word), pair[1]);
+	if (r == -EPIPE)
+		porter_fail(p, r, "the box is ending");
+	if (r < 0)
+		porter_fail(p, r, "the box's monitor cannot be reached: %s", errno_text(r));
+	p->channel_fd = pair[0];
+	(void)close(pair[1]);
+	/* It serves, so the world is there, and no other is left to be found in the namespaces. */
+	await_monitor(p, "the box's monitor cannot be reached");
+}
+
 static void hand_over_listener(struct porter *p)
 {
 	const uint32_t word = ENTRY_LISTENER;
@@ -310,6 +318,7 @@ static void bring_in(struct porter *p)
 	const struct message started = {.kind = MESSAGE_STARTED};
 
 	p->deadline_ms = sys_now_ms() + START_MS;
+	announce(p);
 	start_guest(p);
 	put_into_groups(p);
 	set_word(&p->page->attached);
@@ -523,7 +532,6 @@ _Noreturn void entry_process(struct launch *launch, int connection_fd)
 			porter_fail(p, -EACCES, "its monitor could not give its namespaces away");
 	porter_take_request(p);
 	make_terminal(p);
-	announce(p);
 	bring_in(p);
 	serve(p);
 }

@@ -35,6 +35,7 @@ struct entry_request {
 	uint32_t terminal_mask;
 	uint32_t umask;
 	uint64_t wall_ms; /* 0: no limit */
+	uint64_t ignored; /* signals, as in SigIgn of /proc: the program is to ignore them, too */
 	uint32_t cwd_explicit;
 	uint32_t argv_count;
 	uint32_t added_count;

@@ -6,6 +6,7 @@
  */
 #include "base/own.h"
 #include "launch/launch.h"
+#include "launch/signals.h"
 #include "monitor/entries.h"
 #include "sys/sys.h"
 
@@ -307,6 +308,7 @@ _Noreturn void guest_enter(struct launch *launch, const struct enter_options *op
 	(void)umask(launch->umask);
 	if (plan_uses(&launch->plan, ROUTE_STOP) && be_traced(options) < 0)
 		_exit(EXIT_OURS); /* The monitor is gone, and so are we. */
+	signals_ignore(options->ignored);
 	reset_signals();
 	install(launch, &page->listener, &page->error, &page->go);
 	page->exec_error = -run(launch->options->argv, launch->environment);

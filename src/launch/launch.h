@@ -137,8 +137,9 @@ struct entry_page {
 /* In the process that has been cloned into the box. Does not return. */
 struct enter_options {
 	struct entry_page *page;
-	int slave_fd;	/* of the terminal, or -1 */
-	int channel_fd; /* to the monitor */
+	int slave_fd;	  /* of the terminal, or -1 */
+	int channel_fd;	  /* to the monitor */
+	uint64_t ignored; /* signals */
 };
 _Noreturn void guest_enter(struct launch *launch, const struct enter_options *options);
 

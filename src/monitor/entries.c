@@ -86,6 +86,7 @@ void entries_accept(struct monitor *monitor)
 	entry->channel_fd = TAKE_FD(&channel_fd);
 	if (index >= entries->used)
 		entries->used = index + 1;
+	answer(entry, 0);
 }
 
 static int trace(struct monitor *monitor, pid_t pid)

@@ -25,8 +25,10 @@ enum entry_word {
 	ENTRY_LISTENER, /* comes with the listener */
 };
 
-/* Each of the two is answered by 0 or a negative errno (int32_t). That this end of the socket is
- * closed means that the monitor is dead. */
+/* Each of the three is answered on that socket, by 0 or a negative errno (int32_t). Nobody may go
+ * in before the first answer: the namespaces are there before the world is, and whoever joined them
+ * then would find himself in the host's. The monitor answers when it serves. That this end of the
+ * socket is closed means that the monitor is dead. */
 
 /* Nobody's place when both are -1. */
 struct entry {
