@@ -18,9 +18,6 @@ extern char **environ;
 /* So long a box may take to begin or to end. */
 #define WAIT_MS 10000
 #define STEP_MS 10
-/* So often it must be seen paused, with that between. */
-#define PAUSED_LOOKS 8
-
 /* Words, options of our own, a program's place, the end. */
 #define OWN_WORDS 8
 
@@ -115,23 +112,20 @@ static int open_box(struct exec *exec, struct cloche_err *err)
 	return r < 0 ? err_set(err, r, "%s", said.text) : 0;
 }
 
-/* Guests that a monitor traces stop for a moment with every call: it is paused if it stays so. */
+/* Guests that the monitor traces are seen stopped ('t') with every call, so of those nobody can
+ * tell. */
 static bool is_paused(const struct exec *exec)
 {
-	bool paused = true;
+	struct running running = {0};
+	struct cloche_err unseen = {0};
+	const struct running_box *box = running_find(&running, &exec->store, &unseen) < 0
+						? NULL
+						: running_named(&running, exec->name);
+	bool paused = box != NULL && box->paused;
 
-	for (int i = 0; i < PAUSED_LOOKS && paused; i++) {
-		struct running running = {0};
-		struct cloche_err unseen = {0};
-
-		if (i > 0)
-			(void)sys_poll(NULL, 0, STEP_MS);
-		const struct running_box *box = running_find(&running, &exec->store, &unseen) < 0
-							? NULL
-							: running_named(&running, exec->name);
-		paused = box != NULL && box->paused;
-		running_done(&running);
-	}
+	for (size_t i = 0; paused && i < box->guest_count; i++)
+		paused = box->guests[i].state == 'T';
+	running_done(&running);
 	return paused;
 }
 

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <time.h>
 
 #define START_MS 30000 /* for all that comes before the program */
 #define WORD_MS	 50    /* until what else may have happened is looked at */
@@ -303,14 +304,42 @@ static void hand_over_listener(struct porter *p)
 	await_monitor(p, "the monitor cannot watch it");
 }
 
+/* What is open in both is no more than the guest needs, from before its first step on. */
+static void close_ways_in(const struct porter *p)
+{
+	const int kept[] = {
+		0, 1, 2, p->connection_fd, p->channel_fd, p->signal_fd, p->guest_fd, p->slave_fd};
+
+	sys_close_others(kept, ARRAY_LENGTH(kept));
+}
+
 /* What is left open here is ours alone, and none of it the program's. */
 static void part_from_guest(const struct porter *p)
 {
-	const int kept[] = {p->connection_fd, p->channel_fd, p->signal_fd,
-			    p->guest_fd,      p->slave_fd,   p->launch->box.fd};
+	const int kept[] = {p->connection_fd, p->channel_fd, p->signal_fd, p->guest_fd,
+			    p->slave_fd};
 
-	if (sys_unshare(CLONE_FILES) == 0)
-		sys_close_others(kept, ARRAY_LENGTH(kept));
+	if (sys_unshare(CLONE_FILES) < 0)
+		return;
+	sys_close_others(kept, ARRAY_LENGTH(kept));
+	/* For its log; it cannot have another name while it runs. */
+	p->launch->box.fd = sys_openat(AT_FDCWD, p->box_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
+/* Keys that were pressed before the guest had the terminal came to who leads its session. */
+static void pass_keys(const struct porter *p)
+{
+	static const int keys[] = {SIGINT, SIGQUIT, SIGTSTP};
+	const struct timespec now = {0};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
+		sigset_t one;
+
+		(void)sigemptyset(&one);
+		(void)sigaddset(&one, keys[i]);
+		if (sigtimedwait(&one, NULL, &now) == keys[i])
+			(void)sys_kill(-p->guest, keys[i]); /* It leads its group. */
+	}
 }
 
 static void bring_in(struct porter *p)
@@ -320,6 +349,7 @@ static void bring_in(struct porter *p)
 	p->deadline_ms = sys_now_ms() + START_MS;
 	announce(p);
 	start_guest(p);
+	close_ways_in(p);
 	put_into_groups(p);
 	set_word(&p->page->attached);
 	if (plan_uses(&p->launch->plan, ROUTE_STOP)) {
@@ -329,6 +359,7 @@ static void bring_in(struct porter *p)
 	hand_over_listener(p);
 	part_from_guest(p);
 	set_word(&p->page->go);
+	pass_keys(p);
 	launch_log_start(p->launch, "enter");
 	say(p, &started, -1);
 }
@@ -486,22 +517,19 @@ static int settle(struct porter *p)
 }
 
 /* What the guest will share with us for a while is no more than it needs. */
-static void close_all_else(const struct porter *p)
+static void close_all_else(struct porter *p)
 {
-	const struct launch *launch = p->launch;
-	int kept[8 + PLACE_COUNT] = {
-		0,
-		1,
-		2,
-		p->connection_fd,
-		p->signal_fd,
-		launch->box.fd,
-		launch->userns_fd,
-		launch->door.monitor_fd,
+	struct launch *launch = p->launch;
+	char link[64];
+	int kept[7 + PLACE_COUNT] = {
+		0, 1, 2, p->connection_fd, p->signal_fd, launch->userns_fd, launch->door.monitor_fd,
 	};
 
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", launch->box.fd);
+	(void)sys_readlinkat(AT_FDCWD, link, p->box_path, sizeof(p->box_path) - 1);
+	launch->box.fd = -1;
 	for (size_t i = 0; i < PLACE_COUNT; i++)
-		kept[8 + i] = launch->door.places[i];
+		kept[7 + i] = launch->door.places[i];
 	sys_close_others(kept, ARRAY_LENGTH(kept));
 }
 

@@ -235,7 +235,9 @@ static void give_places(const struct launch *launch, const struct start *start)
 
 		(void)snprintf(path, sizeof(path), "%d/ns/%s",
 			       place == PLACE_PID ? start->init : getpid(), names[place]);
-		_own_(closep) int fd = sys_openat(start->proc_fd, path, O_RDONLY);
+		/* Root's boxes are not in theirs yet, and the launcher has made it. */
+		bool own = place != PLACE_USER || !launch->identity.rooted;
+		_own_(closep) int fd = own ? sys_openat(start->proc_fd, path, O_RDONLY) : -1;
 		give_place(launch, place, fd);
 	}
 	_own_(closep) int pts_fd =

@@ -8,6 +8,8 @@
 #include "launch/entry.h"
 #include "launch/launch.h"
 
+#include <limits.h>
+
 struct porter {
 	struct launch *launch;
 	struct launch_options options;
@@ -15,6 +17,8 @@ struct porter {
 	struct entry_page *page; /* shared with the guest */
 	char *words;		 /* owned */
 	char **vector;		 /* owned: into them */
+	char box_path[PATH_MAX]; /* of the box's directory, which is not open while the guest sees
+				    us */
 	int connection_fd;
 	int channel_fd; /* to the monitor; -1: not yet */
 	int signal_fd;

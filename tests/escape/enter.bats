@@ -20,11 +20,12 @@ teardown() {
 
 # A box in which the program waits for who enters.
 lurk() { # PROGRAM HOW [OPTION...]
+	rm -f "$SCRATCH/lurker"
 	"$CLOCHE" run -b "$BOX" --read "$GUEST_DIR" --env "CANARY_PIDNS=$(readlink /proc/self/ns/pid)" \
 		--env "CANARY_PART=${CANARY_PART:-}" "${@:3}" -- "$1" "$2" \
 		</dev/null >"$SCRATCH/lurker" 2>&1 3>&- &
 	LAUNCHER=$!
-	eventually 20 grep -q ready "$SCRATCH/lurker"
+	eventually 20 grep -qs ready "$SCRATCH/lurker"
 }
 
 # It says what it could do.
