@@ -46,7 +46,7 @@ _cloche_families() {
 
 _cloche() {
 	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local command=${COMP_WORDS[1]} named= i
+	local command=${COMP_WORDS[1]} named='' i
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
