@@ -125,7 +125,7 @@ _cloche() {
 	esac
 	# Behind the two dashes is somebody else's command line.
 	for ((i = 2; i < COMP_CWORD; i++)); do
-		[[ ${COMP_WORDS[i]} == -* || $previous == --* ]] || named=1
+		[[ ${COMP_WORDS[i]} == -* || ${COMP_WORDS[i - 1]} == --* ]] || named=1
 		if [[ ${COMP_WORDS[i]} == -- ]]; then
 			mapfile -t COMPREPLY < <(if ((i + 1 == COMP_CWORD)); then compgen -c -- "$word"
 				else compgen -f -- "$word"; fi)
