@@ -272,7 +272,7 @@ assert b["paused"] and {p["state"] for p in b["processes"]} == {"T"}, b' "$BOX" 
 	fails_with 1
 	says $'one\ninside\nhello'
 	complains "Invalid cross-device link"
-	cloche exec --env GREETING=bye --wall 300ms "$BOX" -- sh -c 'echo $GREETING; sleep 100'
+	cloche exec --env GREETING=bye --wall 3s "$BOX" -- sh -c 'echo $GREETING; sleep 100'
 	fails_with 124
 	prints bye
 	# What exec was given was for that time only.
