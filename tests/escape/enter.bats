@@ -99,7 +99,7 @@ looked_into() { # [OPTION...]
 		cloche exec "$BOX" -- sh -c 'grep Seccomp: /proc/self/status; exec 2>&-; echo x >&2'
 		[[ $status != 0 || $output == Seccomp:*2 ]] || tell "it ran without a guard"
 	done
-	CANARY_PART= lurked
+	CANARY_PART='' lurked
 }
 
 # The attacks of other files, by a program that has entered.
