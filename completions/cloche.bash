@@ -46,7 +46,7 @@ _cloche_families() {
 
 _cloche() {
 	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local command=${COMP_WORDS[1]} i
+	local command=${COMP_WORDS[1]} named='' i
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
@@ -125,6 +125,7 @@ _cloche() {
 	esac
 	# Behind the two dashes is somebody else's command line.
 	for ((i = 2; i < COMP_CWORD; i++)); do
+		[[ ${COMP_WORDS[i]} == -* || ${COMP_WORDS[i - 1]} == --* ]] || named=1
 		if [[ ${COMP_WORDS[i]} == -- ]]; then
 			mapfile -t COMPREPLY < <(if ((i + 1 == COMP_CWORD)); then compgen -c -- "$word"
 				else compgen -f -- "$word"; fi)
@@ -133,6 +134,8 @@ _cloche() {
 	done
 	if [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_options "$command")" -- "$word")
+	elif [[ $command == exec && -z $named ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_boxes)" -- "$word")
 	else
 		mapfile -t COMPREPLY < <(compgen -c -- "$word")
 	fi

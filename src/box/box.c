@@ -5,6 +5,7 @@
 #include "box/log.h"
 #include "box/merge.h"
 #include "box/trash.h"
+#include "box/words.h"
 #include "sys/sys.h"
 
 #include <assert.h>
@@ -165,6 +166,23 @@ int box_create(const struct store *store, const struct box_options *options, str
 	return r;
 }
 
+/* It is run as the other one was. Words that cannot be read cannot be had there either. */
+static int copy_words(const struct stored_box *from, const char *to, struct cloche_err *err)
+{
+	_own_(freep) char *words = NULL;
+	struct stored_box box;
+	size_t length = 0;
+
+	if (box_words_read(from->fd, &words, &length, NULL) < 0 || words == NULL)
+		return 0;
+	int r = store_box_open(&box, from->store, to, STORE_LOOK, err);
+	if (r < 0)
+		return r;
+	r = box_words_write(box.fd, words, length, err);
+	store_box_close(&box);
+	return r;
+}
+
 int box_clone(const struct store *store, const char *from, const char *to, struct cloche_err *err)
 {
 	struct stored_box box;
@@ -187,6 +205,7 @@ int box_clone(const struct store *store, const char *from, const char *to, struc
 		if (r == 0) {
 			log_made(store, to, "clone", from);
 			box_log(&box, "cloned", "to", to, NULL);
+			r = copy_words(&box, to, err);
 		}
 	}
 	stack_done(&stack);

@@ -4,8 +4,9 @@
  *
  *     lock               held, for moments, by who changes which boxes and layers there are
  *     boxes/NAME/        a kept box: "stack" (stack.h), "lock" and "running" (see below), "ids"
- *                        (made by host root), "log" (log.h), "committed" (committed.h), "leaving"
- *                        (leave.h)
+ *                        (made by host root), "log" (log.h), "words" (words.h), "committed"
+ *                        (committed.h), "leaving" (leave.h), and while it runs "door"
+ *                        (launch/door.h)
  *     layers/ID/         a layer (layer.h); whose it is, the stacks say: nothing is counted
  *     trash/             what is being removed; anything in it has the next command go on with that
  *     tmp/PID/           layers of a throw-away box, where they cannot be in memory; the lock tells

@@ -6,6 +6,7 @@
 #ifndef CLOCHE_CLI_COMMAND_H
 #define CLOCHE_CLI_COMMAND_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "monitor/stream.h"
 #include "policy/policy.h"
@@ -39,6 +40,8 @@ struct command {
 	const char *preset;		  /* where no policy is named; NULL: default */
 	int (*run)(int argc, char **argv);
 	const struct command *const *parts; /* commands of this one, "NAME PART"; NULL: none */
+	const struct option_row *others;    /* options that are not for this one; NULL: none */
+	const char *why_not;		    /* what is said of those */
 };
 
 extern const struct command cmd_run;
@@ -46,6 +49,7 @@ extern const struct command cmd_trace;
 extern const struct command cmd_explain;
 extern const struct command cmd_learn;
 extern const struct command cmd_commit;
+extern const struct command cmd_exec;
 extern const struct command cmd_try;
 extern const struct command cmd_diff;
 extern const struct command cmd_box;
@@ -74,11 +78,15 @@ struct parsed {
 		const char *value;
 	} many[MANY_VALUES_MAX]; /* in the order in which they were given */
 	size_t many_count;
-	char **rest; /* what follows the options; ends in NULL */
+	struct buf words; /* what made the policy, for box/words.h */
+	char **rest;	  /* what follows the options; ends in NULL */
 };
 
 /* 0, or the exit status after usage was printed to standard error. */
 int options_parse(const struct command *command, int argc, char **argv, struct parsed *ret_parsed);
+/* The same where the directory is another than this process's. */
+int options_parse_in(const struct command *command, const char *cwd, int argc, char **argv,
+		     struct parsed *ret_parsed);
 void parsed_done(struct parsed *parsed);
 
 /* Runs the part of a command that argv[1] names, or says which there are. */

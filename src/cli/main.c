@@ -9,9 +9,9 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-	&cmd_run,     &cmd_try,	    &cmd_diff,	 &cmd_commit, &cmd_box,	    &cmd_ps,
-	&cmd_kill,    &cmd_pause,   &cmd_resume, &cmd_log,    &cmd_trace,   &cmd_learn,
-	&cmd_explain, &cmd_windows, &cmd_doctor, &cmd_help,   &cmd_version, NULL,
+	&cmd_run,     &cmd_exec,   &cmd_try,	&cmd_diff,    &cmd_commit, &cmd_box,   &cmd_ps,
+	&cmd_kill,    &cmd_pause,  &cmd_resume, &cmd_log,     &cmd_trace,  &cmd_learn, &cmd_explain,
+	&cmd_windows, &cmd_doctor, &cmd_help,	&cmd_version, NULL,
 };
 
 #define PARTS_MAX 32

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/own.h"
+#include "box/words.h"
 #include "cli/command.h"
 #include "launch/launch.h"
 #include "policy/suggest.h"
@@ -90,6 +91,10 @@ static int unknown_option(const struct command *command, const char *word)
 	     command->options != NULL && command->options[i].name != NULL && i < OPTIONS_MAX; i++)
 		names[i] = command->options[i].name;
 	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+	for (const struct option_row *row = command->others; row != NULL && row->name != NULL;
+	     row++)
+		if (strncmp(name, "--", 2) == 0 && strcmp(name + 2, row->name) == 0)
+			return usage_error(command, "'%s' %s", name, command->why_not);
 	const char *found = strncmp(name, "--", 2) == 0 ? suggest(name + 2, names) : NULL;
 	if (found != NULL)
 		(void)snprintf(near, sizeof(near), ", did you mean '--%s'?", found);
@@ -175,6 +180,24 @@ static int apply(const struct option_row *row, const char *value, struct parsed 
 	return -EINVAL;
 }
 
+/* Words that make the policy again, when they are said in that directory. */
+static int remember(const struct option_row *row, const char *value, struct parsed *parsed,
+		    const struct policy_context *context)
+{
+	_own_(freep) char *clean = NULL;
+	char name[80];
+
+	if (row->kind == OPTION_OWN || row->kind == OPTION_MANY || value == NULL)
+		return 0;
+	/* A policy's file is looked for from where this process is. */
+	if (row->kind == OPTION_POLICY && policy_is_file(value) &&
+	    path_clean(value, context, &clean) == 0)
+		value = clean;
+	(void)snprintf(name, sizeof(name), "--%s=", row->name);
+	int r = buf_add(&parsed->words, name, strlen(name));
+	return r < 0 ? r : buf_add(&parsed->words, value, strlen(value) + 1);
+}
+
 static bool names_policy(const struct command *command, int argc, char **argv)
 {
 	struct tables tables;
@@ -204,6 +227,12 @@ static bool has_policy(const struct command *command)
 
 int options_parse(const struct command *command, int argc, char **argv, struct parsed *ret_parsed)
 {
+	return options_parse_in(command, NULL, argc, argv, ret_parsed);
+}
+
+int options_parse_in(const struct command *command, const char *cwd, int argc, char **argv,
+		     struct parsed *ret_parsed)
+{
 	struct parsed parsed = {0};
 	struct policy_context context;
 	struct cloche_err err = {0};
@@ -213,8 +242,13 @@ int options_parse(const struct command *command, int argc, char **argv, struct p
 	int status = 0;
 	int c;
 
+	buf_init(&parsed.words, 2 * BOX_WORDS_MAX);
 	if (has_policy(command)) {
 		policy_context_here(&context);
+		if (cwd != NULL)
+			context.cwd = cwd;
+		/* Too many for a box to remember: then it says so. */
+		(void)buf_add(&parsed.words, context.cwd, strlen(context.cwd) + 1);
 		parsed.policy = policy_new();
 		if (parsed.policy == NULL)
 			status = 125;
@@ -236,7 +270,9 @@ int options_parse(const struct command *command, int argc, char **argv, struct p
 							"a value is missing after '%.200s'", word)
 					  : unknown_option(command, word);
 			said = true;
-		} else if (apply(row, optarg, &parsed, &context, &err) < 0) {
+		} else if (apply(row, optarg, &parsed, &context, &err) < 0 ||
+			   (parsed.policy != NULL &&
+			    remember(row, optarg, &parsed, &context) < 0)) {
 			status = 125;
 		}
 	}
@@ -256,4 +292,5 @@ int options_parse(const struct command *command, int argc, char **argv, struct p
 void parsed_done(struct parsed *parsed)
 {
 	parsed->policy = policy_free(parsed->policy);
+	buf_done(&parsed->words);
 }

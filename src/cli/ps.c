@@ -90,6 +90,7 @@ static struct json_object *box_json(const struct running_box *box)
 			       box->name[0] == '\0' ? NULL : json_object_new_string(box->name));
 	json_object_object_add(object, "pid", json_object_new_int(box->launcher));
 	json_object_object_add(object, "paused", json_object_new_boolean(box->paused));
+	json_object_object_add(object, "entered", json_object_new_uint64(box->entry_count));
 	json_object_object_add(object, "tasks", json_object_new_uint64(box->tasks));
 	json_object_object_add(object, "memory_bytes", json_object_new_uint64(box->memory_bytes));
 	json_object_object_add(object, "cpu_ms", json_object_new_uint64(box->cpu_ms));

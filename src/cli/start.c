@@ -22,7 +22,8 @@ struct open_fds {
 };
 
 /* The status that the command ends with. What went wrong is printed. */
-static int run_box(struct cloche_box *box, char *const *argv, const struct open_fds *open)
+static int run_box(struct cloche_box *box, char *const *argv, const struct open_fds *open,
+		   const struct start_options *options)
 {
 	const int fds[] = {open->report, open->command, open->runtime};
 	struct cloche_run_options run = CLOCHE_RUN_OPTIONS_INIT;
@@ -43,7 +44,9 @@ static int run_box(struct cloche_box *box, char *const *argv, const struct open_
 		(void)fprintf(stderr, "cloche: %s\n", cloche_report_reason(report));
 	if (r == 0 && open->report >= 0)
 		r = write_report(report, open->report, &err);
-	if (r < 0)
+	if (r == -EBUSY && options->ret_busy != NULL)
+		*options->ret_busy = true;
+	else if (r < 0)
 		print_error(&err);
 	return r < 0 ? EXIT_OURS : status;
 }
@@ -59,9 +62,9 @@ static struct stream_answer ask_somebody(void *arg, const char *question, size_t
 	return approve(NULL, question, length, over_fd);
 }
 
-static int make_box(const char *program, const struct start_options *options,
-		    struct cloche_policy *policy, struct cloche_box **ret_box,
-		    struct cloche_err *err)
+static int make_box(const struct parsed *parsed, const char *program,
+		    const struct start_options *options, struct cloche_policy *policy,
+		    struct cloche_box **ret_box, struct cloche_err *err)
 {
 	struct cloche_box_options box = CLOCHE_BOX_OPTIONS_INIT;
 	int r = cloche_policy_show_program(policy, program, err);
@@ -73,6 +76,9 @@ static int make_box(const char *program, const struct start_options *options,
 	box.flags = options->report_path != NULL ? CLOCHE_BOX_REPORT : 0;
 	box.route = (uint32_t)options->route;
 	r = cloche_box_new(&box, ret_box, err);
+	if (r == 0)
+		lib_box_remember(*ret_box, parsed->words.data, parsed->words.length,
+				 options->existing);
 	if (r == 0)
 		lib_box_listen(*ret_box,
 			       &(struct box_listener){
@@ -103,14 +109,15 @@ static int start_argv(struct parsed *parsed, const struct start_options *options
 		r = report_fd = report_open(policy->policy, options->report_path, &err);
 	r = r < 0 ? r : 0;
 	if (r == 0)
-		r = make_box(argv[0], options, policy, &box, &err);
+		r = make_box(parsed, argv[0], options, policy, &box, &err);
 	if (r == 0)
 		status = run_box(box, argv,
 				 &(struct open_fds){
 					 .report = report_fd,
 					 .command = options->keep_fd > 0 ? options->keep_fd : -1,
 					 .runtime = windows->runtime.lock_fd,
-				 });
+				 },
+				 options);
 	else
 		print_error(&err);
 	(void)cloche_box_free(box);

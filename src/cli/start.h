@@ -16,6 +16,8 @@ struct start_options {
 	enum route_choice route;
 	struct box_listener listener; /* zero: what hooks log goes to standard error */
 	int keep_fd;		      /* stays open, in this process only; 0: none */
+	bool existing;		      /* the box is not made where it is missing */
+	bool *ret_busy; /* NULL, or: set, and nothing said, where somebody else runs it */
 };
 
 /* Runs what is left of the command line with the policy that the options made, and which stays

@@ -6,6 +6,8 @@
  */
 #include "base/own.h"
 #include "launch/launch.h"
+#include "launch/signals.h"
+#include "monitor/entries.h"
 #include "sys/sys.h"
 
 #include <sched.h>
@@ -36,9 +38,9 @@ static int set_streams(const struct launch *launch, const struct init_options *o
 	return 0;
 }
 
-static int set_group(const struct init_options *options)
+static int set_group(int slave_fd)
 {
-	if (options->slave_fd < 0)
+	if (slave_fd < 0)
 		return SYS_RESULT((int)setsid());
 	int r = SYS_RESULT(setpgid(0, 0));
 	pid_t pid = getpid();
@@ -50,7 +52,7 @@ static int set_group(const struct init_options *options)
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTTOU);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	return SYS_RESULT(ioctl(options->slave_fd, TIOCSPGRP, &pid));
+	return SYS_RESULT(ioctl(slave_fd, TIOCSPGRP, &pid));
 }
 
 /* A lower hard limit of the caller stays. */
@@ -118,13 +120,16 @@ static int set_limits(const struct launch *launch)
 	return r;
 }
 
-static int set_authority(const struct launch *launch)
+/* shield: capabilities that stay permitted, but not in effect, until a program is executed, which
+ * has none but those of the bounding set. */
+static int set_authority(const struct launch *launch, uint64_t shield)
 {
 	const struct identity *identity = &launch->identity;
 	uint64_t capabilities = identity_capabilities(identity);
-	static const int streams[] = {0, 1, 2};
 	int r = sys_capbound(capabilities);
 
+	if (r == 0 && shield != 0)
+		r = sys_prctl(PR_SET_KEEPCAPS, 1, 0, 0); /* The program does not inherit it. */
 	if (r == 0 && identity->rooted) {
 		r = sys_setgroups(identity->group_count, identity->groups);
 		if (r == 0)
@@ -133,18 +138,23 @@ static int set_authority(const struct launch *launch)
 			r = sys_setresuid(identity->uid);
 	}
 	if (r == 0)
-		r = sys_capset(capabilities);
+		r = sys_capset_both(capabilities, capabilities | shield);
 	if (r == 0)
 		r = sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0);
-	/* The second wall: where a descriptor of the host's gets in against all the rules, nothing
-	 * is reached by way of it. The host network's abstract sockets are one such way. Older
-	 * kernels have to do without: see SECURITY.md. */
-	if (r == 0)
-		r = sys_wall_off(streams, ARRAY_LENGTH(streams), launch->policy->net == NET_HOST);
-	if (r == -ENOSYS || r == -EOPNOTSUPP)
-		r = 0;
-	/* The monitor takes the listener from this process; nobody else is in the box yet. */
-	return r < 0 ? r : sys_prctl(PR_SET_DUMPABLE, 1, 0, 0);
+	return r;
+}
+
+/* The second wall: where a descriptor of the host's gets in against all the rules, nothing is
+ * reached by way of it. The host network's abstract sockets are one such way. Older kernels have to
+ * do without: see SECURITY.md. What enters later has a wall of its own only against those: behind
+ * one for files it could not trace the programs that are there, which a debugger enters for. */
+static int wall_off(const struct launch *launch, bool files)
+{
+	static const int streams[] = {0, 1, 2};
+	int r = sys_wall_off(files ? streams : NULL, ARRAY_LENGTH(streams),
+			     launch->policy->net == NET_HOST);
+
+	return r == -ENOSYS || r == -EOPNOTSUPP ? 0 : r;
 }
 
 static void set_cwd(const struct launch *launch)
@@ -159,6 +169,8 @@ static void set_cwd(const struct launch *launch)
 			      launch->cwd, errno_text(r));
 		fail_to_launcher(launch, &err);
 	}
+	if (r < 0 && launch->cwd_fallback != NULL)
+		r = sys_chdir(launch->cwd_fallback);
 	if (r < 0)
 		(void)sys_chdir("/"); /* The root is always there. */
 }
@@ -172,20 +184,24 @@ static void reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void install(struct launch *launch)
+static void wait_word(const uint32_t *word)
 {
-	struct handshake *handshake = launch->handshake;
+	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0)
+		(void)sys_futex_wait(word, 0, -1);
+}
+
+static void install(const struct launch *launch, uint32_t *listener, int32_t *error,
+		    const uint32_t *go)
+{
 	bool killable;
 	int fd = filter_install(&launch->filter, &killable);
 
-	handshake->error = fd;
-	__atomic_store_n(&handshake->listener, fd < 0 ? HANDSHAKE_FAILED : (uint32_t)fd + 1,
-			 __ATOMIC_RELEASE);
-	sys_futex_wake(&handshake->listener);
+	*error = fd;
+	__atomic_store_n(listener, fd < 0 ? HANDSHAKE_FAILED : (uint32_t)fd + 1, __ATOMIC_RELEASE);
+	sys_futex_wake(listener);
 	if (fd < 0)
-		_exit(EXIT_OURS); /* The monitor tells the launcher. */
-	while (__atomic_load_n(&handshake->go, __ATOMIC_ACQUIRE) == 0)
-		(void)sys_futex_wait(&handshake->go, 0, -1);
+		_exit(EXIT_OURS); /* Who waits for it tells the caller. */
+	wait_word(go);
 }
 
 static const char *variable(char *const *environment, const char *name)
@@ -239,13 +255,18 @@ _Noreturn void guest_process(struct launch *launch, const struct init_options *o
 	int r = set_streams(launch, options);
 
 	if (r == 0)
-		r = set_group(options);
+		r = set_group(options->slave_fd);
 	if (r < 0)
 		give_up(launch, r, "the guest's terminal");
 	r = set_limits(launch);
 	if (r < 0)
 		give_up(launch, r, "the guest's limits");
-	r = set_authority(launch);
+	r = set_authority(launch, 0);
+	if (r == 0)
+		r = wall_off(launch, true);
+	/* The monitor takes the listener from this process; nobody else is in the box yet. */
+	if (r == 0)
+		r = sys_prctl(PR_SET_DUMPABLE, 1, 0, 0);
 	if (r < 0)
 		give_up(launch, r, "the guest's user");
 	set_cwd(launch);
@@ -254,8 +275,77 @@ _Noreturn void guest_process(struct launch *launch, const struct init_options *o
 	r = sys_send_fd(options->setup_fd, "", 1, -1);
 	if (r < 0)
 		_exit(EXIT_OURS); /* The monitor is gone, and so are we. */
-	install(launch);
+	install(launch, &launch->handshake->listener, &launch->handshake->error,
+		&launch->handshake->go);
 	int error = -run(launch->options->argv, launch->environment);
 	(void)sys_write_all(exec_fd, &error, sizeof(error)); /* Init reads it. */
 	_exit(error == ENOENT ? EXIT_NO_FILE : EXIT_NOT_EXEC);
+}
+
+/* ---- a program that enters later ---- */
+
+/* No guest has it or can get it, and who lacks a capability that another has may not look into that
+ * one: not trace it, nor open what it has open. The monitor has it. */
+#define SHIELD (1ULL << CAP_SYS_PTRACE)
+
+/* Somebody is to see the calls that lead to the program, and for that what they point at. Where
+ * that is not so the process is closed to the monitor, too, and leaves no core. */
+static bool is_watched(const struct launch *launch)
+{
+	return launch->options->hooks != NULL || launch->options->notes_refusals ||
+	       plan_traces(&launch->plan);
+}
+
+/* Other guests may send signals now; what comes is for the program. */
+static void block_signals(void)
+{
+	sigset_t all;
+
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+/* The monitor traces it, from before its filter on. */
+static int be_traced(const struct enter_options *options)
+{
+	const uint32_t word = ENTRY_TRACE;
+	int r = sys_send_fd(options->channel_fd, &word, sizeof(word), -1);
+
+	if (r == 0)
+		wait_word(&options->page->traced);
+	return r;
+}
+
+_Noreturn void guest_enter(struct launch *launch, const struct enter_options *options)
+{
+	struct entry_page *page = options->page;
+
+	block_signals();
+	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+	wait_word(&page->attached);
+	int r = set_group(options->slave_fd);
+	if (r < 0)
+		give_up(launch, r, "the program's terminal");
+	r = set_limits(launch);
+	if (r < 0)
+		give_up(launch, r, "the program's limits");
+	r = set_authority(launch, SHIELD);
+	if (r == 0)
+		r = wall_off(launch, false);
+	/* Changing ids forgets it, and makes dumpable what is not to be. */
+	if (r == 0)
+		r = sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+	if (r == 0)
+		r = sys_prctl(PR_SET_DUMPABLE, is_watched(launch) ? 1 : 0, 0, 0);
+	if (r < 0)
+		give_up(launch, r, "the program's user");
+	set_cwd(launch);
+	(void)umask(launch->umask);
+	if (plan_uses(&launch->plan, ROUTE_STOP) && be_traced(options) < 0)
+		_exit(EXIT_OURS); /* The monitor is gone, and so are we. */
+	signals_ignore(options->ignored);
+	reset_signals();
+	install(launch, &page->listener, &page->error, &page->go);
+	page->exec_error = -run(launch->options->argv, launch->environment);
+	_exit(page->exec_error == ENOENT ? EXIT_NO_FILE : EXIT_NOT_EXEC);
 }

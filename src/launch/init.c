@@ -94,6 +94,8 @@ static void exited(const struct launch *launch, int status, const struct rusage 
 		.peak_kb = (uint64_t)usage->ru_maxrss,
 	};
 
+	/* Who has entered ends with us, and is told why. */
+	__atomic_store_n(&launch->handshake->ended, 1, __ATOMIC_RELEASE);
 	(void)sys_send_fd(launch->link_fd, &message, sizeof(message), -1);
 	_exit(0);
 }

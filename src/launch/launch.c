@@ -8,6 +8,7 @@
 #include "box/log.h"
 #include "box/note.h"
 #include "box/store.h"
+#include "box/words.h"
 #include "launch/loop.h"
 #include "launch/network.h"
 #include "sys/sys.h"
@@ -131,7 +132,7 @@ static int copy_environment(struct launch *launch)
 	return 0;
 }
 
-static int prepare_environment(struct launch *launch, struct cloche_err *err)
+int launch_prepare_environment(struct launch *launch, struct cloche_err *err)
 {
 	_own_(freep) char *cwd = getcwd(NULL, 0);
 	int r = copy_environment(launch);
@@ -153,9 +154,7 @@ static int prepare_environment(struct launch *launch, struct cloche_err *err)
 	return launch->cwd == NULL ? err_set(err, -ENOMEM, "out of memory") : 0;
 }
 
-/* "echo >/dev/stderr" opens the pipe anew, which belongs to the host's root: others may, in the
- * direction that they hold already. Nobody else comes by a pipe that has no name. */
-static void open_pipe_to_others(int fd)
+void launch_open_pipe(int fd)
 {
 	struct statfs fs;
 	struct stat st;
@@ -199,7 +198,7 @@ static int prepare_box(struct launch *launch, const struct identity *caller, str
 		return r;
 	struct cloche_err said = {0};
 	r = store_box_open(box, &launch->store, name, STORE_RUN, &said);
-	if (r == -ENOENT) {
+	if (r == -ENOENT && !launch->options->box_exists) {
 		r = make_box(launch, err);
 		if (r == 0)
 			r = store_box_open(box, &launch->store, name, STORE_RUN, err);
@@ -208,6 +207,11 @@ static int prepare_box(struct launch *launch, const struct identity *caller, str
 	}
 	if (r == 0)
 		r = launch->storage_fd = store_top_open(box, err);
+	if (r >= 0)
+		r = door_open(&launch->door, box->fd, err);
+	if (r == 0 && launch->options->words != NULL)
+		r = box_words_write(box->fd, launch->options->words, launch->options->words_length,
+				    err);
 	if (r < 0)
 		return r;
 	const struct stack_layer *layer = stack_find(&box->stack, box->stack.top);
@@ -256,14 +260,14 @@ static int prepare(struct launch *launch, struct cloche_err *err)
 	if (r == 0)
 		r = prepare_filter(launch, err);
 	if (r == 0)
-		r = prepare_environment(launch, err);
+		r = launch_prepare_environment(launch, err);
 	if (r < 0)
 		return r;
 	for (int i = 0; i < 3; i++) {
 		if (isatty(i) == 1)
 			launch->terminal_mask |= 1 << i;
 		else if (launch->identity.rooted)
-			open_pipe_to_others(i);
+			launch_open_pipe(i);
 	}
 	return 0;
 }
@@ -298,12 +302,14 @@ static int start(struct launch *launch, int *ret_monitor_fd, struct cloche_err *
 		launch->link_fd = link[1];
 		close_fd(&stream[0]);
 		launch->stream_fd = stream[1];
+		close_fd(&launch->door.monitor_fd);
 		monitor_process(launch);
 	}
 	(void)close(link[1]);
 	launch->link_fd = link[0];
 	close_fd(&stream[1]);
 	launch->stream_fd = stream[0];
+	close_fd(&launch->door.inner_fd);
 	if (pid < 0)
 		return err_set(
 			err, pid, "cannot make the box's namespaces: %s%s", errno_text(pid),
@@ -361,6 +367,7 @@ static void done(struct launch *launch)
 		free(launch->variables[i]);
 	free(launch->cwd);
 	free(launch->storage_path);
+	door_close(&launch->door, launch->box.fd);
 	store_box_close(&launch->box);
 	store_close(&launch->store);
 	close_fd(&launch->storage_fd);
@@ -387,33 +394,30 @@ static void close_others(const struct launch_options *options)
 /* More than this, and the box's log has only how it ended. */
 #define LOG_REPORT_MAX ((size_t)256 << 10)
 
-static void log_start(const struct launch *launch)
+void launch_log_start(const struct launch *launch, const char *event)
 {
 	struct buf command;
 
 	buf_init(&command, LOG_REPORT_MAX);
 	for (char *const *word = launch->options->argv; *word != NULL; word++)
 		(void)buf_format(&command, "%s%s", command.length > 0 ? " " : "", *word);
-	box_log(&launch->box, "start", "command", buf_string(&command), NULL);
+	box_log(&launch->box, event, "command", buf_string(&command), NULL);
 	buf_done(&command);
 }
 
-static void log_end(const struct launch *launch, int status, const struct cloche_err *err)
+void launch_log_end(const struct launch *launch, const char *event, const struct report *report)
 {
-	_own_(freep) char *text =
-		status < 0 ? NULL : report_json(&launch->report, launch->options->argv);
+	_own_(freep) char *text = report_json(report, launch->options->argv);
 	struct json_object *object = text == NULL ? NULL : json_tokener_parse(text);
 
-	if (object == NULL) {
-		box_log(&launch->box, "failed", "error", err == NULL ? NULL : err->text, NULL);
-		return;
-	}
+	if (object == NULL)
+		return; /* No memory. */
 	if (strlen(text) > LOG_REPORT_MAX) {
 		json_object_object_del(object, "command");
 		json_object_object_del(object, "refused");
 		json_object_object_del(object, "started");
 	}
-	box_log_object(&launch->box, "end", object);
+	box_log_object(&launch->box, event, object);
 }
 
 int launch_run(const struct launch_options *options, struct cloche_err *err)
@@ -435,20 +439,23 @@ int launch_run(const struct launch_options *options, struct cloche_err *err)
 		.identity.range_fd = -1,
 		.umask = umask(0),
 	};
+	door_init(&launch->door);
 	(void)umask(launch->umask);
 	streams_init(&launch->streams);
 	close_others(options);
 	int status = prepare(launch, err);
 	if (status == 0 && launch->box.fd >= 0)
-		log_start(launch);
+		launch_log_start(launch, "start");
 	if (status == 0)
 		status = run(launch, err);
 	launch->report.exit_status = status;
 	launch->report.box_peak_bytes = limiter_memory_peak(&launch->limiter);
-	if (launch->box.fd >= 0) {
+	if (launch->box.fd >= 0)
 		note_covered(&launch->box);
-		log_end(launch, status, err);
-	}
+	if (launch->box.fd >= 0 && status >= 0)
+		launch_log_end(launch, "end", &launch->report);
+	else if (launch->box.fd >= 0)
+		box_log(&launch->box, "failed", "error", err == NULL ? NULL : err->text, NULL);
 	if (status >= 0 && options->report != NULL) {
 		*options->report = launch->report;
 		launch->report = (struct report){0};

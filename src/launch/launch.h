@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "box/store.h"
 #include "guard/filter.h"
+#include "launch/door.h"
 #include "launch/message.h"
 #include "launch/owner.h"
 #include "launch/report.h"
@@ -50,6 +51,10 @@ struct launch_options {
 	const char *cwd;	   /* where the guest starts; NULL: as the policy says */
 	const int *kept_fds;	   /* of this process; all others above 2 are closed */
 	size_t kept_count;
+	bool box_exists; /* it is not made where it is missing */
+	const char
+		*words; /* what a kept box is to remember of how it was run (box/words.h); NULL */
+	size_t words_length;
 	struct owner *owner; /* borrowed: for whom this is done; NULL: for this process itself */
 	struct hooks *hooks; /* borrowed; in the order in which they are asked; NULL: none */
 	enum route_choice route; /* for tests */
@@ -79,10 +84,12 @@ struct launch {
 	char *variables[3]; /* owned: entries of it that are made here */
 	char *cwd;	    /* owned: where the guest starts */
 	bool cwd_explicit;
+	char *cwd_fallback;    /* borrowed: where else; NULL: nowhere */
 	struct store store;    /* owned: of a kept box */
 	struct stored_box box; /* owned: the kept box, which runs as long as this is open; fd -1 */
 	const char *layers[STACK_DEPTH_MAX]; /* borrowed from it: below the top, newest first */
 	size_t layer_count;
+	struct door door;
 	int storage_fd;	    /* owned: where layers go, or -1: a tmpfs */
 	char *storage_path; /* owned: of a throw-away directory, removed at the end; or NULL */
 	int userns_fd;	    /* owned; rooted only */
@@ -117,6 +124,38 @@ _Noreturn void init_process(struct launch *launch, const struct init_options *op
 /* In the child of init that becomes the guest. Does not return; exec_fd takes an errno. */
 _Noreturn void guest_process(struct launch *launch, const struct init_options *options,
 			     int exec_fd);
+
+/* What a program that enters shares with the process that brings it in, until it begins. Words are
+ * waited for with a futex. */
+struct entry_page {
+	uint32_t attached; /* it is in the box's cgroups */
+	uint32_t traced;   /* by the monitor, where the plan has stops */
+	uint32_t listener; /* as in struct handshake */
+	uint32_t go;
+	int32_t error;	    /* negative errno: why it could not be brought in */
+	int32_t exec_error; /* positive errno: why the program could not be executed */
+	int32_t pid;
+};
+
+/* In the process that has been cloned into the box. Does not return. */
+struct enter_options {
+	struct entry_page *page;
+	int slave_fd;	  /* of the terminal, or -1 */
+	int channel_fd;	  /* to the monitor */
+	uint64_t ignored; /* signals */
+};
+_Noreturn void guest_enter(struct launch *launch, const struct enter_options *options);
+
+/* The guest's variables, and where it begins. */
+int launch_prepare_environment(struct launch *launch, struct cloche_err *err);
+
+/* "echo >/dev/stderr" opens the pipe anew, which belongs to the host's root: others may, in the
+ * direction that they hold already. Nobody else comes by a pipe that has no name. */
+void launch_open_pipe(int fd);
+
+/* Lines of the box's log: a program begins, and how it ended. */
+void launch_log_start(const struct launch *launch, const char *event);
+void launch_log_end(const struct launch *launch, const char *event, const struct report *report);
 
 /* Wipes the caller's variables and the command line from a process of the box. */
 void launch_forget_caller(const struct launch *launch);

@@ -3,6 +3,7 @@
 
 #include "base/own.h"
 #include "box/store.h"
+#include "launch/signals.h"
 #include "launch/terminal.h"
 #include "launch/told.h"
 #include "sys/sys.h"
@@ -36,25 +37,13 @@ struct loop {
 	bool exited;
 	int wait_status;
 	bool needs_storage;
-	bool killed;	  /* by us */
-	bool watches;	  /* this is a copy: see begin_watch */
-	uint64_t kill_ms; /* asked to end; killed then at the latest */
+	bool killed;		  /* by us */
+	bool watches;		  /* this is a copy: see begin_watch */
+	uint64_t kill_ms;	  /* asked to end; killed then at the latest */
+	uint64_t entered_user_us; /* of programs that were entered */
+	uint64_t entered_system_us;
 	bool monitor_ended;
 };
-
-/* What others may send us; what tells of our own doings (SIGPIPE, SIGTTOU, faults ...) is ours. */
-static const int passed_signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,  SIGUSR1,  SIGUSR2,
-				     SIGCHLD, SIGALRM, SIGCONT, SIGWINCH, SIGTSTP,  SIGVTALRM,
-				     SIGPROF, SIGIO,   SIGURG,	SIGPWR,	  SIGSTKFLT};
-
-static void signal_set(sigset_t *set)
-{
-	(void)sigemptyset(set);
-	for (size_t i = 0; i < ARRAY_LENGTH(passed_signals); i++)
-		(void)sigaddset(set, passed_signals[i]);
-	for (int signal = SIGRTMIN; signal <= SIGRTMAX; signal++)
-		(void)sigaddset(set, signal);
-}
 
 static void kill_monitor(struct loop *loop)
 {
@@ -62,11 +51,18 @@ static void kill_monitor(struct loop *loop)
 	(void)sys_pidfd_send_signal(loop->monitor_fd, SIGKILL); /* Gone already: as good. */
 }
 
-static void kill_box(struct loop *loop, enum run_end end)
+/* Who brings programs in (entry.c) knows from then on why they end. */
+static void note_end(struct loop *loop, enum run_end end)
 {
 	if (loop->launch->report.end == END_NONE)
 		loop->launch->report.end = end;
 	loop->killed = true;
+	__atomic_store_n(&loop->launch->handshake->ended, 1, __ATOMIC_RELEASE);
+}
+
+static void kill_box(struct loop *loop, enum run_end end)
+{
+	note_end(loop, end);
 	kill_monitor(loop);
 }
 
@@ -79,9 +75,7 @@ static void end_box(struct loop *loop, enum run_end end)
 		kill_box(loop, end);
 		return;
 	}
-	if (loop->launch->report.end == END_NONE)
-		loop->launch->report.end = end;
-	loop->killed = true;
+	note_end(loop, end);
 	loop->kill_ms = sys_now_ms() + LAST_WORDS_MS;
 }
 
@@ -119,7 +113,7 @@ static void take_signal(struct loop *loop)
 		return;
 	int signal = (int)info.ssi_signo;
 	if (signal == SIGCHLD)
-		return; /* Only to be awake: see reap_holders. */
+		return; /* Only to be awake: see reap_children. */
 	if (signal == SIGWINCH) {
 		terminal_resize(&loop->terminal);
 		return;
@@ -195,6 +189,9 @@ static bool take_message(struct loop *loop)
 		break;
 	case MESSAGE_STREAM:
 		streams_take(&loop->launch->streams, in.message.value, TAKE_FD(&owned_fd));
+		break;
+	case MESSAGE_PLACE:
+		door_take_place(&loop->launch->door, in.message.value, TAKE_FD(&owned_fd));
 		break;
 	case MESSAGE_STOPPED:
 		stop_with_guest(loop);
@@ -338,9 +335,14 @@ static void stop_self(struct loop *loop)
 	end_watch(loop, watcher);
 }
 
-/* The children that held namespaces are dead soon after the start. */
-static void reap_holders(struct launch *launch)
+/* The children that held namespaces are dead soon after the start; those that look after entries
+ * when these are. */
+static void reap_children(struct loop *loop)
 {
+	struct launch *launch = loop->launch;
+
+	if (launch->door.listen_fd >= 0)
+		door_reap(&launch->door, &loop->entered_user_us, &loop->entered_system_us);
 	if (launch->network_pid > 0 && sys_wait4(launch->network_pid, NULL, WNOHANG, NULL) != 0)
 		launch->network_pid = 0;
 	if (launch->identity.holder > 0 &&
@@ -393,13 +395,16 @@ static void take_commands(struct loop *loop, const struct pollfd fds[2])
 		kill_box(loop, END_KILLED);
 }
 
-enum { LINK, SIGNALS, MONITOR, STREAM, TERMINAL, OWNER = TERMINAL + 3, COUNT = OWNER + 2 };
+enum { LINK, SIGNALS, MONITOR, STREAM, DOOR, TERMINAL, OWNER = TERMINAL + 3, COUNT = OWNER + 2 };
 
 static void fill(const struct loop *loop, struct pollfd fds[COUNT])
 {
 	const struct owner *owner = loop->launch->options->owner;
 
 	fds[MONITOR].fd = loop->monitor_ended ? -1 : loop->monitor_fd;
+	fds[DOOR].fd = door_is_ready(&loop->launch->door) && !loop->exited && !loop->killed
+			       ? loop->launch->door.listen_fd
+			       : -1;
 	fds[STREAM].fd = owner != NULL && owner_is_behind(owner) ? -1 : loop->told.fd;
 	terminal_poll(&loop->terminal, fds + TERMINAL);
 	if (owner != NULL)
@@ -413,6 +418,7 @@ static void serve(struct loop *loop)
 		[SIGNALS] = {.fd = loop->signal_fd, .events = POLLIN},
 		[MONITOR] = {.events = POLLIN},
 		[STREAM] = {.events = POLLIN},
+		[DOOR] = {.events = POLLIN},
 	};
 
 	fds[OWNER].fd = -1;
@@ -420,7 +426,7 @@ static void serve(struct loop *loop)
 
 	/* Until it is dead, and all it said was heard. */
 	while (!loop->monitor_ended || fds[LINK].fd >= 0 || loop->told.fd >= 0) {
-		reap_holders(loop->launch);
+		reap_children(loop);
 		fill(loop, fds);
 		int r = sys_poll(fds, COUNT, timeout_ms(loop));
 		check_time(loop);
@@ -433,6 +439,8 @@ static void serve(struct loop *loop)
 			fds[LINK].fd = -1;
 		if (fds[STREAM].revents != 0)
 			take_told(loop);
+		if (fds[DOOR].revents != 0)
+			door_serve(loop->launch);
 		take_commands(loop, fds + OWNER);
 		loop->monitor_ended |= fds[MONITOR].revents != 0;
 	}
@@ -493,7 +501,7 @@ int loop_run(struct launch *launch, pid_t monitor, int take_pid_fd, bool *ret_ne
 	sigset_t set;
 	sigset_t saved;
 
-	signal_set(&set);
+	signals_passed(&set);
 	(void)sigprocmask(SIG_BLOCK, &set, &saved);
 	loop.signal_fd = SYS_RESULT(signalfd(-1, &set, SFD_CLOEXEC));
 	terminal_init(&loop.terminal, launch->terminal_mask);
@@ -508,6 +516,8 @@ int loop_run(struct launch *launch, pid_t monitor, int take_pid_fd, bool *ret_ne
 	told_done(&loop.told);
 	(void)sys_wait4(monitor, NULL, 0, NULL);
 	launch->report.wall_ms = sys_now_ms() - loop.start_ms;
+	launch->report.user_us += loop.entered_user_us;
+	launch->report.system_us += loop.entered_system_us;
 	(void)close(loop.monitor_fd);
 	close_fd(&loop.signal_fd);
 	(void)sigprocmask(SIG_SETMASK, &saved, NULL);

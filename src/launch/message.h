@@ -24,6 +24,9 @@ enum message_kind {
 	MESSAGE_FAILED,	       /* anybody: value is our own errno, text says why */
 	MESSAGE_STARTED,       /* monitor: all stands; sent where somebody waits for it */
 	MESSAGE_NEEDS_STORAGE, /* monitor: start again with a directory for the layers */
+	MESSAGE_PLACE,	       /* monitor: comes with descriptor value of door.h's; or without */
+	MESSAGE_LATE,	       /* an entry: its time is over */
+	MESSAGE_OVER,	       /* an entry: the box has ended, and it with it */
 };
 
 struct message {
@@ -47,6 +50,7 @@ struct handshake {
 	uint32_t network;  /* the helper has made it: 1; or 1 and the errno */
 	uint32_t joined;   /* the monitor is in it */
 	int32_t error;	   /* with HANDSHAKE_FAILED: negative errno */
+	uint32_t ended;	   /* the box is about to */
 };
 
 #define HANDSHAKE_FAILED UINT32_MAX

@@ -8,6 +8,7 @@
 #include "launch/network.h"
 #include "launch/running.h"
 #include "launch/terminal.h"
+#include "monitor/entries.h"
 #include "monitor/monitor.h"
 #include "monitor/stop.h"
 #include "sys/sys.h"
@@ -170,9 +171,17 @@ static int take_listener(struct launch *launch, pid_t pid, int pid_fd, int init_
 	return sys_pidfd_getfd(pid_fd, (int)handshake->listener - 1);
 }
 
-static int start_init(struct launch *launch, const struct built_world *world, int *ret_init_fd,
-		      int *ret_setup_fd, struct cloche_err *err)
+struct start {
+	struct built_world world;
+	pid_t init;
+	int init_fd;
+	int setup_fd;
+	int proc_fd;
+};
+
+static int start_init(struct launch *launch, struct start *start, struct cloche_err *err)
 {
+	const struct built_world *world = &start->world;
 	int setup[2];
 	int one = 1;
 	int r = sys_socketpair(setup);
@@ -181,7 +190,7 @@ static int start_init(struct launch *launch, const struct built_world *world, in
 		r = SYS_RESULT(setsockopt(setup[0], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)));
 	if (r < 0)
 		return err_set(err, r, "cannot start the box: %s", errno_text(r));
-	int pid = sys_clone(CLONE_NEWPID, ret_init_fd);
+	int pid = sys_clone(CLONE_NEWPID, &start->init_fd);
 	if (pid == 0) {
 		const struct init_options options = {
 			.root_fd = world->root_fd,
@@ -193,8 +202,42 @@ static int start_init(struct launch *launch, const struct built_world *world, in
 		init_process(launch, &options);
 	}
 	(void)close(setup[1]);
-	*ret_setup_fd = setup[0];
+	start->setup_fd = setup[0];
+	start->init = pid;
 	return pid < 0 ? err_set(err, pid, "cannot start the box: %s", errno_text(pid)) : 0;
+}
+
+/* One that cannot be had is told as such: then nobody can enter. */
+static void give_place(const struct launch *launch, enum door_place place, int fd)
+{
+	const struct message message = {.kind = MESSAGE_PLACE, .value = (int32_t)place};
+
+	(void)sys_send_fd(launch->link_fd, &message, sizeof(message), fd);
+}
+
+/* For who enters later. Now init has no secrets from us yet, and no guest is there. */
+static void give_places(const struct launch *launch, const struct start *start)
+{
+	static const char *const names[PLACE_COUNT_JOINED] = {
+		[PLACE_USER] = "user", [PLACE_MOUNT] = "mnt",	  [PLACE_IPC] = "ipc",
+		[PLACE_UTS] = "uts",   [PLACE_CGROUP] = "cgroup", [PLACE_NETWORK] = "net",
+		[PLACE_PID] = "pid",
+	};
+
+	for (enum door_place place = PLACE_USER; place < PLACE_COUNT_JOINED; place++) {
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "%d/ns/%s",
+			       place == PLACE_PID ? start->init : getpid(), names[place]);
+		/* Root's boxes are not in theirs yet, and the launcher has made it. */
+		bool own = place != PLACE_USER || !launch->identity.rooted;
+		_own_(closep) int fd = own ? sys_openat(start->proc_fd, path, O_RDONLY) : -1;
+		give_place(launch, place, fd);
+	}
+	_own_(closep) int pts_fd =
+		sys_openat2(start->world.root_fd, "dev/pts", O_PATH | O_DIRECTORY,
+			    RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+	give_place(launch, PLACE_TERMINALS, pts_fd);
 }
 
 static int enter(struct launch *launch, struct built_world *world, int init_fd,
@@ -244,13 +287,6 @@ static int keep_authority(const struct launch *launch)
 	return count < 0 ? count : task_keep_authority(geteuid(), getegid(), groups, (size_t)count);
 }
 
-struct start {
-	struct built_world world;
-	int init_fd;
-	int setup_fd;
-	int proc_fd;
-};
-
 /* Gives up what is the caller's and takes its own filter, while the guest installs its. Nothing of
  * the caller's stays: a monitor that is taken over has the box and no more. */
 static void settle(struct launch *launch, const struct start *start, struct monitor *monitor,
@@ -265,13 +301,15 @@ static void settle(struct launch *launch, const struct start *start, struct moni
 			    start->init_fd,
 			    start->world.tmpfs_fds[0],
 			    start->world.tmpfs_fds[1],
-			    guest_fd};
+			    guest_fd,
+			    launch->door.inner_fd};
 
 	sys_close_others(kept, ARRAY_LENGTH(kept));
 	launch_forget_caller(launch);
 	identity_share_counts(start->proc_fd);
-	if (monitor_init(monitor, launch->stream_fd) < 0 || keep_authority(launch) < 0 ||
-	    monitor_confine(&launch->plan, identity_capabilities(&launch->identity)) < 0)
+	if (entries_init(monitor, TAKE_FD(&launch->door.inner_fd)) < 0 ||
+	    monitor_init(monitor, launch->stream_fd) < 0 || keep_authority(launch) < 0 ||
+	    monitor_confine(monitor, identity_capabilities(&launch->identity)) < 0)
 		_exit(EXIT_OURS); /* The kernel ends the box with us. */
 }
 
@@ -342,9 +380,11 @@ _Noreturn void monitor_process(struct launch *launch)
 	if (prepare(launch, &start.world, &err) < 0)
 		fail_to_launcher(launch, &err);
 	start.proc_fd = world_detached_proc(&err);
-	if (start.proc_fd < 0 ||
-	    start_init(launch, &start.world, &start.init_fd, &start.setup_fd, &err) < 0 ||
-	    enter(launch, &start.world, start.init_fd, &err) < 0)
+	if (start.proc_fd < 0 || start_init(launch, &start, &err) < 0)
+		fail_to_launcher(launch, &err);
+	if (launch->door.inner_fd >= 0)
+		give_places(launch, &start);
+	if (enter(launch, &start.world, start.init_fd, &err) < 0)
 		fail_to_launcher(launch, &err);
 	if (!launch->identity.rooted)
 		network_end(launch);

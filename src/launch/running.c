@@ -184,6 +184,27 @@ static int steps_below(const struct processes *all, const struct running_process
 	return 0;
 }
 
+/* Not one of the first program's. */
+#define ENTERED_STEPS 3
+
+static bool is_porter(const struct running_process *process, pid_t launcher)
+{
+	return process->parent == launcher && strcmp(process->comm, PORTER_COMM) == 0;
+}
+
+/* Below a process that brought a program in. The one beside that program that makes it is no guest,
+ * and gone in a moment. */
+static bool is_entered(const struct processes *all, const struct running_process *process,
+		       pid_t launcher)
+{
+	for (int steps = 0; process != NULL && steps < 100000; steps++) {
+		if (steps > 0 && is_porter(process, launcher))
+			return true;
+		process = process->parent > 0 ? find_process(all, process->parent) : NULL;
+	}
+	return false;
+}
+
 static uint64_t memory_of(const struct running_process *process)
 {
 	char path[64];
@@ -253,7 +274,10 @@ static int fill(struct running_box *box, const struct processes *all)
 		const struct running_process *process = &all->list[i];
 		int steps = steps_below(all, process, box->monitor.pid);
 
+		box->entry_count += is_porter(process, box->launcher) ? 1 : 0;
 		/* Init is one of ours: everything below that is a guest. */
+		if (steps < 2)
+			steps = is_entered(all, process, box->launcher) ? ENTERED_STEPS : 0;
 		if (steps < 2 || process->state == 'Z' || process->state == 'X')
 			continue;
 		if (steps == 2 && box->command == NULL)

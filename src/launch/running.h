@@ -16,6 +16,8 @@
 #include <sys/types.h>
 
 #define MONITOR_COMM "cloche-monitor"
+/* Brings a program in that enters a box (cloche exec), and is its parent outside. */
+#define PORTER_COMM "cloche-entry"
 
 struct running_process {
 	pid_t pid;
@@ -33,6 +35,7 @@ struct running_box {
 	char name[STORE_NAME_SIZE]; /* "": throw-away */
 	pid_t launcher;		    /* by this a box without a name is called */
 	struct running_process monitor;
+	size_t entry_count;		/* programs that were entered, and are there */
 	struct running_process *guests; /* owned: the box's own processes, without init */
 	size_t guest_count;
 	char *command; /* owned: of the first one, its words separated by spaces; any bytes */

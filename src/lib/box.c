@@ -108,6 +108,13 @@ void lib_box_listen(struct cloche_box *box, const struct box_listener *listener,
 	box->others = hooks;
 }
 
+void lib_box_remember(struct cloche_box *box, const char *words, size_t length, bool existing)
+{
+	box->words = words;
+	box->words_length = length;
+	box->existing = existing;
+}
+
 /* Both in one, the second after the first. A run before this one may have joined them already. */
 static struct hooks *join(struct hooks *first, struct hooks *second)
 {

@@ -65,6 +65,9 @@ struct cloche_box {
 	struct hooks *script; /* owned: the functions of the policy's files; NULL: none */
 	struct hooks *others; /* borrowed: sets that are not C functions, asked before them */
 	struct box_listener listener; /* zero: none */
+	const char *words;	      /* borrowed; NULL: none */
+	size_t words_length;
+	bool existing;
 	_Atomic enum box_state state; /* other threads ask before they send a command */
 	char **argv;		      /* owned: of the last run */
 	int socket_fd; /* owned: to the helper; stays open when that has ended; -1: none */
@@ -101,6 +104,9 @@ void box_hear(struct cloche_box *box, enum stream_kind kind, const char *bytes, 
  * there. */
 void lib_box_listen(struct cloche_box *box, const struct box_listener *listener,
 		    struct hooks *hooks);
+/* For the command: what a kept box is to remember of how it was run (borrowed as long as the box is
+ * there; NULL: nothing), and whether it has to be there. */
+void lib_box_remember(struct cloche_box *box, const char *words, size_t length, bool existing);
 /* All of them in the order in which they are asked; NULL: none. */
 struct hooks *box_hooks(struct cloche_box *box);
 

@@ -47,6 +47,22 @@ static void forget_dead(struct monitor *monitor)
 	}
 }
 
+void hold_forget(struct monitor *monitor, int listener_fd)
+{
+	for (struct held **at = &monitor->held; *at != NULL;) {
+		struct held *held = *at;
+
+		if (held->call.route != ROUTE_NOTIFY ||
+		    held->call.task.listener_fd != listener_fd) {
+			at = &held->next;
+			continue;
+		}
+		take_out(monitor, at);
+		call_done(&held->call);
+		free(held);
+	}
+}
+
 static bool has_room(const struct monitor *monitor, size_t bytes)
 {
 	return monitor->held_count < HELD_MAX && bytes <= HELD_BYTES_MAX - monitor->held_bytes;

@@ -25,6 +25,8 @@ bool hold_begin(struct monitor *monitor, struct call *call, struct verdict verdi
 int hold_timeout_ms(const struct monitor *monitor);
 /* Denies whom nobody answered. */
 void hold_check(struct monitor *monitor);
+/* Of this listener nobody is left. */
+void hold_forget(struct monitor *monitor, int listener_fd);
 /* The launcher has answered, or hung up. */
 void hold_read(struct monitor *monitor);
 

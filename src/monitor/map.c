@@ -235,6 +235,8 @@ bool stop_make_again(struct monitor *monitor, struct call *call)
 	}
 	if (t->state != TRACEE_RUNS || ptrace(PTRACE_INTERRUPT, t->tid, NULL, NULL) < 0)
 		return false;
+	int listener_fd = call->task.listener_fd;
+
 	call_move(&t->call, call);
 	t->call.task.listener_fd = -1;
 	t->state = TRACEE_SEIZED;
@@ -242,15 +244,15 @@ bool stop_make_again(struct monitor *monitor, struct call *call)
 	response->id = call->task.id;
 	/* Whatever comes between, a signal for one: the call begins anew and is decided anew. */
 	response->error = -ERESTARTNOINTR;
-	(void)SYS_RESULT(ioctl(monitor->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, response));
+	(void)SYS_RESULT(ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SEND, response));
 	return true;
 }
 
 /* Nothing may interrupt this: what was taken back half-way would answer without a descriptor. */
-static int add_area(struct monitor *monitor, uint64_t id)
+static int add_area(struct monitor *monitor, const struct task *task)
 {
 	struct seccomp_notif_addfd request = {
-		.id = id,
+		.id = task->id,
 		.srcfd = (uint32_t)monitor->stops->area.fd,
 		.newfd_flags = O_CLOEXEC,
 		.flags = SECCOMP_ADDFD_FLAG_SEND,
@@ -260,21 +262,21 @@ static int add_area(struct monitor *monitor, uint64_t id)
 
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, &before);
-	int r = SYS_RESULT(ioctl(monitor->listener_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &request));
+	int r = SYS_RESULT(ioctl(task->listener_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &request));
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	return r;
 }
 
-static void give_area(struct monitor *monitor, uint64_t id)
+static void give_area(struct monitor *monitor, const struct task *task)
 {
-	int r = add_area(monitor, id);
+	int r = add_area(monitor, task);
 
 	if (r >= 0)
 		return;
 	memset(monitor->response, 0, sizeof(*monitor->response));
-	monitor->response->id = id;
+	monitor->response->id = task->id;
 	monitor->response->error = r;
-	(void)SYS_RESULT(ioctl(monitor->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, monitor->response));
+	(void)SYS_RESULT(ioctl(task->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, monitor->response));
 }
 
 /* Only the very call that we had it make: it may have been had to make another, and its place may
@@ -289,7 +291,8 @@ static bool is_expected(const struct tracee *t, const struct seccomp_notif *requ
 				  (uint32_t)request->data.nr, args);
 }
 
-bool stop_expects(struct monitor *monitor, const struct seccomp_notif *request)
+bool stop_expects(struct monitor *monitor, const struct task *task,
+		  const struct seccomp_notif *request)
 {
 	struct tracee *t =
 		monitor->stops == NULL ? NULL : tracee_find(monitor->stops, (pid_t)request->pid);
@@ -302,7 +305,7 @@ bool stop_expects(struct monitor *monitor, const struct seccomp_notif *request)
 		return false;
 	if (t->state == TRACEE_MAPS && t->step == STEP_TAKE_FD) {
 		monitor->stops->awaited--;
-		give_area(monitor, request->id);
+		give_area(monitor, task);
 		return true;
 	}
 	if (t->state == TRACEE_REMAKES)
@@ -310,6 +313,6 @@ bool stop_expects(struct monitor *monitor, const struct seccomp_notif *request)
 	memset(monitor->response, 0, sizeof(*monitor->response));
 	monitor->response->id = request->id;
 	monitor->response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-	(void)SYS_RESULT(ioctl(monitor->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, monitor->response));
+	(void)SYS_RESULT(ioctl(task->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, monitor->response));
 	return true;
 }

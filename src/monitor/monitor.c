@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "guard/own.h"
 #include "monitor/carry.h"
+#include "monitor/entries.h"
 #include "monitor/hold.h"
 #include "monitor/stop.h"
 #include "sys/sys.h"
@@ -23,18 +24,14 @@
 #define TICK_MS		  50
 #define END_MS		  300 /* so long guests have to be dead */
 
-#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
-#endif
-#ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
-#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
-#endif
+enum source { INIT = 1, AUDIT, CHILDREN, ANSWERS, DOOR, ENTRY };
 
-enum source { INIT = 1, AUDIT, CHILDREN, ANSWERS };
+/* Which of the entries it is stands above the source. */
+#define INDEX_SHIFT 32
 
 static int wait_for(int epoll_fd, int fd, uint32_t events, enum source source)
 {
-	struct epoll_event event = {.events = events, .data.u32 = source};
+	struct epoll_event event = {.events = events, .data.u64 = source};
 
 	return fd < 0 ? 0 : SYS_RESULT(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event));
 }
@@ -54,7 +51,17 @@ static int open_sources(struct monitor *monitor)
 		r = wait_for(monitor->epoll_fd, monitor->child_fd, EPOLLIN, CHILDREN);
 	if (r == 0)
 		r = wait_for(monitor->epoll_fd, monitor->stream.fd, EPOLLIN, ANSWERS);
+	if (r == 0 && monitor->entries != NULL)
+		r = wait_for(monitor->epoll_fd, monitor->entries->door_fd, EPOLLIN, DOOR);
 	return r;
+}
+
+int monitor_wait_for_entry(const struct monitor *monitor, int channel_fd, size_t index)
+{
+	struct epoll_event event = {.events = EPOLLIN,
+				    .data.u64 = ENTRY | (uint64_t)index << INDEX_SHIFT};
+
+	return SYS_RESULT(epoll_ctl(monitor->epoll_fd, EPOLL_CTL_ADD, channel_fd, &event));
 }
 
 static int watch_children(void)
@@ -219,15 +226,22 @@ static const int hook_calls[] = {SYS_ptrace,	       SYS_kill,   SYS_tgkill,
 				 SYS_sched_yield,      SYS_getcpu, SYS_sched_getaffinity,
 				 SYS_sched_setaffinity};
 
+/* Where programs may enter. */
+static const int door_calls[] = {SYS_recvmsg, SYS_sendto, SYS_epoll_ctl};
+
 static bool is_asked(const struct plan *plan, enum sc sc)
 {
 	return plan->entries[sc].hooks != 0 || plan->entries[sc].answer.kind == ANSWER_ASK;
 }
 
-static int confine(const struct plan *plan)
+static int confine(const struct monitor *monitor)
 {
+	const struct plan *plan = monitor->plan;
 	struct own_calls calls = {0};
 	int r = own_calls_add(&calls, ABI_X86_64, loop_calls, ARRAY_LENGTH(loop_calls));
+
+	if (r == 0 && monitor->entries != NULL)
+		r = own_calls_add(&calls, ABI_X86_64, door_calls, ARRAY_LENGTH(door_calls));
 
 	if (r == 0 && plan_traces(plan))
 		r = own_calls_add(&calls, ABI_X86_64, hook_calls, ARRAY_LENGTH(hook_calls));
@@ -243,7 +257,7 @@ static int confine(const struct plan *plan)
 	return r < 0 ? r : own_filter_install(&calls);
 }
 
-int monitor_confine(const struct plan *plan, uint64_t guest_capabilities)
+int monitor_confine(const struct monitor *monitor, uint64_t guest_capabilities)
 {
 	const uint64_t own = 1ULL << CAP_SYS_PTRACE | 1ULL << CAP_SYS_CHROOT | 1ULL << CAP_SETUID |
 			     1ULL << CAP_SETGID | 1ULL << CAP_KILL;
@@ -254,7 +268,7 @@ int monitor_confine(const struct plan *plan, uint64_t guest_capabilities)
 		r = sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0);
 	if (r == 0)
 		r = sys_prctl(PR_SET_DUMPABLE, 0, 0, 0);
-	return r < 0 ? r : confine(plan);
+	return r < 0 ? r : confine(monitor);
 }
 
 void monitor_kill(pid_t tid)
@@ -369,7 +383,7 @@ static bool begin_end(struct monitor *monitor)
 /* False: the box is over. */
 static bool serve(struct monitor *monitor, const struct epoll_event *event)
 {
-	switch ((enum source)event->data.u32) {
+	switch ((enum source)(uint32_t)event->data.u64) {
 	case CHILDREN:
 		serve_stops(monitor);
 		return true;
@@ -377,6 +391,12 @@ static bool serve(struct monitor *monitor, const struct epoll_event *event)
 		hold_read(monitor);
 		if (monitor->stream.fd < 0)
 			return false; /* The launcher is gone. */
+		return true;
+	case DOOR:
+		entries_accept(monitor);
+		return true;
+	case ENTRY:
+		entries_hear(monitor, (size_t)(event->data.u64 >> INDEX_SHIFT));
 		return true;
 	case AUDIT:
 		return begin_end(monitor);
@@ -405,12 +425,10 @@ static bool has_only_stops(const struct monitor *monitor)
 int monitor_run(struct monitor *monitor)
 {
 	uint64_t next_count = 0;
-	struct pollfd fds[] = {{.fd = monitor->listener_fd, .events = POLLIN},
-			       {.fd = monitor->epoll_fd, .events = POLLIN}};
+	struct pollfd fds[2 + ENTRIES_MAX] = {{.fd = monitor->listener_fd, .events = POLLIN},
+					      {.fd = monitor->epoll_fd, .events = POLLIN}};
 
-	/* 6.6+: hand the CPU straight over, ten times faster on an idle machine. */
-	(void)SYS_RESULT(ioctl(monitor->listener_fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
-			       SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP));
+	notify_hand_over(monitor->listener_fd);
 	if (monitor->child_fd >= 0)
 		stop_serve(monitor); /* Who stopped before signals were kept. */
 	for (;;) {
@@ -419,14 +437,17 @@ int monitor_run(struct monitor *monitor)
 				break;
 		int timeout = has_only_stops(monitor) ? 0 : timeout_ms(monitor);
 		ticked = 0;
-		int n = sys_poll(fds, ARRAY_LENGTH(fds), timeout);
+		size_t entries = entries_poll(monitor, fds + 2);
+		int n = sys_poll(fds, 2 + entries, timeout);
 
 		if (n < 0 && n != -EINTR)
 			return n;
 		if (n > 0 && (fds[0].revents & POLLIN) != 0)
-			notify_serve(monitor);
+			notify_serve(monitor, monitor->listener_fd);
 		else if (n > 0 && fds[0].revents != 0)
 			fds[0].fd = -1; /* The last filtered task is gone; init follows. */
+		if (n > 0 && entries > 0)
+			entries_serve(monitor, fds + 2, entries);
 		bool over = n > 0 && fds[1].revents != 0 && !serve_others(monitor);
 		if (over || (monitor->end_ms > 0 && sys_now_ms() >= monitor->end_ms)) {
 			finish_hooks(monitor);

@@ -13,8 +13,9 @@
 
 #include <linux/seccomp.h>
 
-struct stops; /* monitor/stop.h */
-struct held;  /* monitor/hold.h */
+struct stops;	/* monitor/stop.h */
+struct held;	/* monitor/hold.h */
+struct entries; /* monitor/entries.h */
 
 struct monitor {
 	const struct plan *plan;
@@ -36,6 +37,7 @@ struct monitor {
 	struct stops *stops;		     /* owned; NULL: no call takes the stop route */
 	int child_fd;			     /* owned; tells of stops; -1 */
 	int epoll_fd;			     /* owned: all that is waited for */
+	struct entries *entries;	     /* owned; NULL: nobody can enter */
 	int tmpfs_fds[2];		     /* files in memory, which count too; -1: none */
 	uint64_t memory_bytes;		     /* counted and enforced here; 0: not here */
 	struct seccomp_notif *request;	     /* owned; as large as this kernel wants */
@@ -45,7 +47,7 @@ struct monitor {
 
 /* Puts this process into the state it serves in: capabilities, filter. After it only what the loop
  * needs is possible. */
-int monitor_confine(const struct plan *plan, uint64_t guest_capabilities);
+int monitor_confine(const struct monitor *monitor, uint64_t guest_capabilities);
 
 /* Serves until the box is gone. Returns 0 then. */
 int monitor_run(struct monitor *monitor);
@@ -53,6 +55,9 @@ int monitor_run(struct monitor *monitor);
 /* stream_fd: borrowed; -1: there are no hooks. */
 int monitor_init(struct monitor *monitor, int stream_fd);
 void monitor_done(struct monitor *monitor);
+
+/* What an entry says is heard, until that is closed. */
+int monitor_wait_for_entry(const struct monitor *monitor, int channel_fd, size_t index);
 
 /* ---- decide.c: the decision, the same on both routes ---- */
 
@@ -82,8 +87,10 @@ struct verdict note_exec(struct monitor *monitor, struct call *call);
 
 /* ---- notify.c ---- */
 
+/* Before the first of a listener. */
+void notify_hand_over(int listener_fd);
 /* One notification: received, decided, answered. */
-void notify_serve(struct monitor *monitor);
+void notify_serve(struct monitor *monitor, int listener_fd);
 /* A held call goes on. */
 void notify_resume(struct monitor *monitor, struct call *call, const struct stream_answer *answer);
 

@@ -15,6 +15,20 @@
 #include <signal.h>
 #include <string.h>
 
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#endif
+#ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
+
+/* 6.6+: hand the CPU straight over, ten times faster on an idle machine. */
+void notify_hand_over(int listener_fd)
+{
+	(void)SYS_RESULT(ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+			       SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP)); /* Or it takes longer. */
+}
+
 static void respond(struct monitor *monitor, const struct task *task, struct verdict verdict)
 {
 	struct seccomp_notif_resp *response = monitor->response;
@@ -38,7 +52,7 @@ static void respond(struct monitor *monitor, const struct task *task, struct ver
 		break;
 	}
 	/* ENOENT: the guest is gone, nothing is owed to it. */
-	(void)SYS_RESULT(ioctl(monitor->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, response));
+	(void)SYS_RESULT(ioctl(task->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, response));
 }
 
 /* What was decided is done. */
@@ -72,24 +86,24 @@ void notify_resume(struct monitor *monitor, struct call *call, const struct stre
 			fulfil(monitor, call, monitor_decided(monitor, call, answer)));
 }
 
-void notify_serve(struct monitor *monitor)
+void notify_serve(struct monitor *monitor, int listener_fd)
 {
 	struct seccomp_notif *request = monitor->request;
 	struct call call = {0};
 	uint64_t args[CALL_ARGS_MAX];
 
 	memset(request, 0, sizeof(*request));
-	if (SYS_RESULT(ioctl(monitor->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, request)) < 0)
+	if (SYS_RESULT(ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_RECV, request)) < 0)
 		return; /* ENOENT: it died before we looked. */
 	for (size_t i = 0; i < CALL_ARGS_MAX; i++)
 		args[i] = request->data.args[i];
 	call.task = (struct task){
 		.tid = (pid_t)request->pid,
-		.listener_fd = monitor->listener_fd,
+		.listener_fd = listener_fd,
 		.id = request->id,
 		.proc_fd = monitor->proc_fd,
 	};
-	if (stop_expects(monitor, request))
+	if (stop_expects(monitor, &call.task, request))
 		return;
 	call_begin(&call, request->data.arch == AUDIT_ARCH_I386 ? ABI_I386 : ABI_X86_64,
 		   (uint32_t)request->data.nr, args);

@@ -60,6 +60,7 @@ void restart_continued(struct monitor *monitor, pid_t tid, uint32_t number);
 bool stop_make_again(struct monitor *monitor, struct call *call);
 
 /* Is this notification one that a thread makes on our behalf? It is answered then. */
-bool stop_expects(struct monitor *monitor, const struct seccomp_notif *request);
+bool stop_expects(struct monitor *monitor, const struct task *task,
+		  const struct seccomp_notif *request);
 
 #endif

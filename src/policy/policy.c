@@ -200,13 +200,18 @@ int policy_add_env(struct policy *policy, const char *text, struct cloche_err *e
 	return policy_add_variable(policy, name, equals != NULL ? equals + 1 : NULL, err);
 }
 
+bool policy_is_file(const char *preset_or_file)
+{
+	size_t length = strlen(preset_or_file);
+
+	return strchr(preset_or_file, '/') != NULL ||
+	       (length > 4 && strcmp(preset_or_file + length - 4, ".lua") == 0);
+}
+
 int policy_add(struct policy *policy, const char *preset_or_file,
 	       const struct policy_context *context, struct cloche_err *err)
 {
-	size_t length = strlen(preset_or_file);
-	bool is_file = strchr(preset_or_file, '/') != NULL ||
-		       (length > 4 && strcmp(preset_or_file + length - 4, ".lua") == 0);
-
-	return is_file ? policy_add_file(policy, preset_or_file, context, err)
+	return policy_is_file(preset_or_file)
+		       ? policy_add_file(policy, preset_or_file, context, err)
 		       : policy_add_preset(policy, preset_or_file, context, err);
 }

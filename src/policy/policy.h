@@ -112,6 +112,7 @@ struct policy *policy_free(struct policy *policy); /* returns NULL */
  * was expected. */
 int policy_add(struct policy *policy, const char *preset_or_file,
 	       const struct policy_context *context, struct cloche_err *err);
+bool policy_is_file(const char *preset_or_file);
 int policy_add_preset(struct policy *policy, const char *name, const struct policy_context *context,
 		      struct cloche_err *err);
 int policy_add_file(struct policy *policy, const char *path, const struct policy_context *context,

@@ -81,17 +81,19 @@ int sys_wall_off(const int *streams, size_t count, bool abstract_sockets)
 	int abi = SYS_RAW(SYS_landlock_create_ruleset, NULL, 0, 1 /* the version */);
 
 	if (abi < 2)
-		return abi;
-	const struct ruleset rules = {.handled_access_fs = all_access(abi),
-				      .scoped = abi >= 6 && abstract_sockets ? SCOPE_ABSTRACT : 0};
+		return abi < 0 ? abi : 0;
+	const struct ruleset rules = {
+		.handled_access_fs = streams != NULL ? all_access(abi) : 0,
+		.scoped = abi >= 6 && abstract_sockets ? SCOPE_ABSTRACT : 0,
+	};
+	if (rules.handled_access_fs == 0 && rules.scoped == 0)
+		return 0;
 	/* Older kernels take only as much of the structure as they know, or zeros. */
 	_own_(closep) int rules_fd = SYS_RAW(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
-	if (rules_fd < 0)
-		return rules_fd;
-	int r = 0;
-	if (rules.handled_access_fs != 0)
+	int r = rules_fd < 0 ? rules_fd : 0;
+	if (r == 0 && streams != NULL)
 		r = allow_trees(rules_fd, rules.handled_access_fs);
-	for (size_t i = 0; i < count && r == 0 && rules.handled_access_fs != 0; i++)
+	for (size_t i = 0; i < count && r == 0 && streams != NULL; i++)
 		r = allow_stream(rules_fd, streams[i], rules.handled_access_fs);
 	if (r == 0)
 		r = SYS_RAW(SYS_landlock_restrict_self, rules_fd, abi >= 7 ? LOG_NOTHING : 0);

@@ -77,15 +77,21 @@ int sys_become_root_of(int userns_fd)
 	return r < 0 ? r : sys_setresuid(0);
 }
 
-int sys_capset(uint64_t mask)
+int sys_capset_both(uint64_t effective, uint64_t permitted)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2] = {
-		{.effective = (uint32_t)mask, .permitted = (uint32_t)mask},
-		{.effective = (uint32_t)(mask >> 32), .permitted = (uint32_t)(mask >> 32)},
+		{.effective = (uint32_t)effective, .permitted = (uint32_t)permitted},
+		{.effective = (uint32_t)(effective >> 32),
+		 .permitted = (uint32_t)(permitted >> 32)},
 	};
 
 	return SYS_RAW(SYS_capset, &header, data);
+}
+
+int sys_capset(uint64_t mask)
+{
+	return sys_capset_both(mask, mask);
 }
 
 int sys_capbound(uint64_t mask)

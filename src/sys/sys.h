@@ -247,6 +247,14 @@ static inline int sys_clone(uint64_t flags, int *ret_pidfd)
 	return SYS_RAW(SYS_clone3, &args, sizeof(args));
 }
 
+/* The same for a brother that shares this process's descriptors: its parent is ours. */
+static inline int sys_clone_brother(void)
+{
+	struct clone_args args = {.flags = CLONE_PARENT | CLONE_FILES};
+
+	return SYS_RAW(SYS_clone3, &args, sizeof(args));
+}
+
 /* A child that shares this process's memory and only waits to be killed: it holds the namespaces
  * that `flags` ask for until they are open. At most one at a time. */
 int sys_clone_holder(uint64_t flags, int *ret_pidfd);
@@ -350,6 +358,8 @@ int sys_become_root_of(int userns_fd);
 
 /* Sets effective and permitted capabilities to `mask`, inheritable to none. */
 int sys_capset(uint64_t mask);
+/* More permitted than effective ones. */
+int sys_capset_both(uint64_t effective, uint64_t permitted);
 /* Drops everything outside `mask` from the bounding set, and the ambient set. */
 int sys_capbound(uint64_t mask);
 
@@ -369,9 +379,9 @@ static inline int sys_seccomp(unsigned operation, unsigned flags, void *arg)
 
 /* From now on this process and all that come of it open, make and remove nothing that is not below
  * the root directory, however they come to its directory (Linux 5.19), but for what these streams
- * are open on. abstract_sockets: nor do they reach one that others have made (Linux 6.12).
- * 0, or the version of Landlock where it is too old for it; -ENOSYS or -EOPNOTSUPP without any. No
- * new privileges must be set. */
+ * are open on (NULL: files are as they were). abstract_sockets: nor do they reach one that others
+ * have made (Linux 6.12). -ENOSYS or -EOPNOTSUPP where there is no Landlock. No new privileges must
+ * be set. */
 int sys_wall_off(const int *streams, size_t count, bool abstract_sockets);
 
 static inline int sys_close_range(unsigned first, unsigned last)

@@ -95,7 +95,7 @@ static int fill(int dev_fd, const struct device_options *options)
 	return r;
 }
 
-static int open_terminal(int pts_fd, uint32_t id_base, int *ret_master_fd, int *ret_slave_fd)
+int device_terminal(int pts_fd, uint32_t id_base, int *ret_master_fd, int *ret_slave_fd)
 {
 	int zero = 0;
 	_own_(closep) int master_fd = sys_openat(pts_fd, "ptmx", O_RDWR | O_NOCTTY);
@@ -126,8 +126,8 @@ static int mount_pts(int root_fd, const struct device_options *options, int *ret
 	int r = attach_at(root_fd, "dev/pts", fd);
 	if (r < 0 || !options->terminal)
 		return r;
-	return open_terminal(fd, options->rooted ? options->id_base : 0, ret_master_fd,
-			     ret_slave_fd);
+	return device_terminal(fd, options->rooted ? options->id_base : 0, ret_master_fd,
+			       ret_slave_fd);
 }
 
 /* The queues of this process's IPC namespace, which is the box's. They could be used unseen; but

@@ -18,6 +18,9 @@ struct device_options {
 	bool terminal;
 };
 
+/* Another terminal of this devpts: both ends, the guest's (id_base) own. */
+int device_terminal(int pts_fd, uint32_t id_base, int *ret_master_fd, int *ret_slave_fd);
+
 int device_mount(int root_fd, const struct device_options *options, int *ret_master_fd,
 		 int *ret_slave_fd, struct cloche_err *err);
 

@@ -469,6 +469,21 @@ uint64_t limiter_memory_peak(const struct limiter *limiter)
 		limiter->memory == LIMIT_CGROUP2 ? "memory.peak" : "memory.max_usage_in_bytes", "");
 }
 
+bool limiter_has_too_many(const struct limiter *limiter)
+{
+	for (size_t i = 0; i < limiter->group_count; i++) {
+		char text[32];
+		char path[PATH_MAX + 64];
+
+		(void)snprintf(path, sizeof(path), "%s/pids.max", limiter->groups[i]);
+		if (sys_read_file(AT_FDCWD, path, text, sizeof(text)) > 0 &&
+		    strncmp(text, "max", 3) != 0 &&
+		    read_number(limiter->groups[i], "pids.current", "") > strtoull(text, NULL, 10))
+			return true;
+	}
+	return false;
+}
+
 /* A dead process leaves its group a moment after its parent has heard of it. */
 static void remove_group(const char *path)
 {

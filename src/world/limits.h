@@ -45,6 +45,9 @@ bool limiter_memory_hit(const struct limiter *limiter);
 /* Bytes; 0 where nobody counted. */
 uint64_t limiter_memory_peak(const struct limiter *limiter);
 
+/* More tasks are in the box's groups than may be: some were put there from outside. */
+bool limiter_has_too_many(const struct limiter *limiter);
+
 /* Removes the groups; the box is dead. */
 void limiter_done(struct limiter *limiter);
 

@@ -158,8 +158,14 @@ load ../helpers
 			_cloche; printf "%s\n" "${COMPREPLY[@]}"' - \
 			"$source/completions/cloche.bash" "$@"
 	}
-	run complete_line cloche ex
+	run complete_line cloche exp
 	prints "explain"
+	run complete_line cloche exec --rep
+	prints "--report"
+	"$CLOCHE" box create "complete$$"
+	run complete_line cloche exec --wall 3s "complete$$"
+	"$CLOCHE" box remove "complete$$"
+	prints "complete$$"
 	run complete_line cloche run --mem
 	prints "--memory"
 	run complete_line cloche run --net h
