@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "launch/entry.h"
 #include "launch/launch.h"
+#include "launch/relayed.h"
 #include "launch/signals.h"
 #include "launch/terminal.h"
 #include "sys/sys.h"
@@ -23,6 +24,7 @@
 struct enter {
 	const struct enter_request *request;
 	struct terminal terminal;
+	struct relayed relayed;
 	struct cloche_err *err;
 	struct report report;
 	int terminal_mask;
@@ -109,7 +111,7 @@ static int ask(const struct enter *e)
 		r = sys_send_fd(e->connection_fd, &head, sizeof(head), memory_fd);
 	for (uint32_t i = 0; i < 3 && r == 0; i++)
 		if ((e->terminal_mask & 1 << i) == 0)
-			r = sys_send_fd(e->connection_fd, &i, sizeof(i), (int)i);
+			r = sys_send_fd(e->connection_fd, &i, sizeof(i), e->relayed.fds[i]);
 	return r;
 }
 
@@ -370,11 +372,14 @@ int enter_run(int connection_fd, const struct enter_request *request, struct rep
 	_own_(closep) int signal_fd = SYS_RESULT(signalfd(-1, &set, SFD_CLOEXEC));
 	e.signal_fd = signal_fd;
 	terminal_init(&e.terminal, e.terminal_mask);
-	int r = signal_fd < 0 ? signal_fd : ask(&e);
+	e.failure = relayed_begin(&e.relayed, err);
+	int r = signal_fd < 0 ? signal_fd : e.failure < 0 ? e.failure : ask(&e);
+	relayed_forget(&e.relayed);
 	if (r == 0 || r == -EPIPE)
 		serve(&e); /* Who closes at once may have said why. */
-	else
+	else if (e.failure == 0)
 		e.failure = err_set(err, r, "cannot ask box '%s': %s", request->box, errno_text(r));
+	relayed_end(&e.relayed);
 	terminal_drain(&e.terminal);
 	terminal_restore(&e.terminal);
 	(void)sigprocmask(SIG_SETMASK, &saved, NULL);

@@ -3,6 +3,7 @@
 
 #include "base/own.h"
 #include "sys/sys.h"
+#include "world/pieces.h"
 #include "world/view.h"
 
 #include <assert.h>
@@ -10,14 +11,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* gcc 12's analyzer loses track of what arrays own once realloc has moved them; LeakSanitizer does
- * not. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
-#endif
-
-#define PIECES_MAX 1000
 
 struct maker {
 	struct root_plan plan;
@@ -33,96 +26,19 @@ static int no_memory(struct maker *m)
 	return err_set(m->err, -ENOMEM, "out of memory");
 }
 
-/* What lies under `path` of a piece or view at `base`: "" or "a/b". */
-static const char *below(const char *path, const char *base)
-{
-	const char *rest = path + (strcmp(base, "/") == 0 ? 0 : strlen(base));
-
-	return *rest == '/' ? rest + 1 : rest;
-}
-
-static void join(char result[PATH_MAX], const char *base, const char *rest)
-{
-	const char *separator = *rest == '\0' || strcmp(base, "/") == 0 ? "" : "/";
-
-	if (snprintf(result, PATH_MAX, "%s%s%s", base, separator, rest) >= PATH_MAX)
-		result[0] = '\0'; /* No such path: everything that is done with it fails. */
-}
-
 static int push_piece(struct maker *m, struct piece piece, const char *guest, const char *host)
 {
-	struct root_plan *plan = &m->plan;
-
-	if (plan->piece_count == PIECES_MAX)
-		return err_set(
-			m->err, -E2BIG,
-			"the root directory would need more than %d mounts; name fewer paths",
-			PIECES_MAX);
-	struct piece *pieces = realloc(plan->pieces, (plan->piece_count + 1) * sizeof(*pieces));
-	if (pieces == NULL)
-		return no_memory(m);
-	plan->pieces = pieces;
-	piece.guest = strdup(guest);
-	piece.host = host != NULL ? strdup(host) : NULL;
-	if (piece.guest == NULL || (host != NULL && piece.host == NULL)) {
-		free(piece.guest);
-		free(piece.host);
-		return no_memory(m);
-	}
 	piece.listed = m->listing;
-	pieces[plan->piece_count++] = piece;
-	plan->has_write |= piece.kind == PIECE_WRITE;
-	return 0;
+	return pieces_push(&m->plan, m->err, piece, guest, host);
 }
 
-/* The innermost piece that the path is in; NULL while there is none. */
-static struct piece *piece_find(struct maker *m, const char *guest)
-{
-	struct piece *best = NULL;
-
-	for (size_t i = 0; i < m->plan.piece_count; i++) {
-		struct piece *piece = &m->plan.pieces[i];
-
-		if (path_below(guest, piece->guest) &&
-		    (best == NULL || strlen(piece->guest) >= strlen(best->guest)))
-			best = piece;
-	}
-	return best;
-}
-
-/* The same where there is one for sure: the root is the first. */
+/* The innermost piece, where there is one for sure: the root is the first. */
 static struct piece *piece_of(struct maker *m, const char *guest)
 {
-	struct piece *piece = piece_find(m, guest);
+	struct piece *piece = pieces_find(&m->plan, guest);
 
 	assert(piece != NULL);
 	return piece;
-}
-
-static int push_stub(struct maker *m, struct piece *piece, enum stub_kind kind, const char *path,
-		     const char *target, mode_t mode)
-{
-	for (size_t i = 0; i < piece->stub_count; i++) {
-		if (strcmp(piece->stubs[i].path, path) == 0)
-			return 0;
-	}
-	struct stub *stubs = realloc(piece->stubs, (piece->stub_count + 1) * sizeof(*stubs));
-	if (stubs == NULL)
-		return no_memory(m);
-	piece->stubs = stubs;
-	struct stub stub = {.kind = kind, .path = strdup(path), .mode = mode};
-	if (target != NULL)
-		stub.target = strdup(target);
-	if (stub.path == NULL || (target != NULL && stub.target == NULL)) {
-		free(stub.path);
-		free(stub.target);
-		return no_memory(m);
-	}
-	stubs[piece->stub_count++] = stub;
-	/* A mask needs an overlay to show it. */
-	if (piece->kind == PIECE_READ && piece->is_dir)
-		piece->kind = PIECE_OVERLAY_READ;
-	return 0;
 }
 
 /* 1: the host has the path, as the wanted kind; 0: it has not. */
@@ -131,7 +47,7 @@ static int host_has(struct maker *m, const char *host, const char *path, bool is
 	char full[PATH_MAX];
 	struct stat st;
 
-	join(full, host, path);
+	path_join(full, host, path);
 	int r = sys_fstatat(AT_FDCWD, full, &st, AT_SYMLINK_NOFOLLOW);
 	if (r == -ENOENT)
 		return 0;
@@ -152,7 +68,7 @@ static int pin_parents(struct maker *m, const char *guest)
 	const struct piece *piece = piece_of(m, guest);
 	const struct piece pin = {
 		.kind = PIECE_WRITE, .is_dir = true, .recursive = true, .origin = piece->origin};
-	size_t base = (size_t)(below(guest, piece->guest) - guest);
+	size_t base = (size_t)(path_under(guest, piece->guest) - guest);
 	_own_(freep) char *source = strdup(piece->host);
 	_own_(freep) char *path = strdup(guest);
 	char host[PATH_MAX];
@@ -164,7 +80,7 @@ static int pin_parents(struct maker *m, const char *guest)
 	for (char *end = strchr(path + base, '/'); end != NULL && r == 0;
 	     end = strchr(end + 1, '/')) {
 		*end = '\0';
-		join(host, source, rest);
+		path_join(host, source, rest);
 		r = push_piece(m, pin, path, host);
 		*end = '/';
 	}
@@ -189,17 +105,17 @@ static const struct view *view_around(const struct maker *m, const char *guest)
 /* Makes sure that something can be mounted at `guest`. */
 static int need_point(struct maker *m, const char *guest, bool is_dir)
 {
-	struct piece *piece = piece_find(m, guest);
+	struct piece *piece = pieces_find(&m->plan, guest);
 
 	/* The root itself, before there is a piece. */
 	if (piece == NULL || strcmp(piece->guest, guest) == 0)
 		return 0;
-	const char *path = below(guest, piece->guest);
+	const char *path = path_under(guest, piece->guest);
 	/* A skeleton shows what is on the host, and has no host directory of its own. */
 	const struct view *view = piece->host != NULL ? NULL : view_around(m, guest);
 	int r = piece->host != NULL ? host_has(m, piece->host, path, is_dir)
 		: view == NULL	    ? 0
-				    : host_has(m, view->host, below(guest, view->guest), is_dir);
+			       : host_has(m, view->host, path_under(guest, view->guest), is_dir);
 	if (view != NULL && r > 0)
 		r = 0; /* It is not there yet all the same. */
 	if (r != 0)
@@ -210,7 +126,8 @@ static int need_point(struct maker *m, const char *guest, bool is_dir)
 			"'%s' does not exist in '%s', which is shown for writing: make it there "
 			"first",
 			guest, piece->host);
-	return push_stub(m, piece, is_dir ? STUB_DIR : STUB_FILE, path, NULL, is_dir ? 0755 : 0644);
+	return piece_add_stub(m->err, piece, is_dir ? STUB_DIR : STUB_FILE, path, NULL,
+			      is_dir ? 0755 : 0644);
 }
 
 /* A user namespace's overlay copies up only what belongs to ids that it has: below somebody else's
@@ -254,7 +171,7 @@ static bool is_more_of_the_same(const struct maker *m, const struct view *view,
 	if (around == NULL || around->class != view->class || is_own_directory(view) ||
 	    needs_own_layer(m, view, around))
 		return false;
-	join(expected, around->host, below(view->guest, around->guest));
+	path_join(expected, around->host, path_under(view->guest, around->guest));
 	return strcmp(expected, view->host) == 0;
 }
 
@@ -287,13 +204,13 @@ static int add_entry(struct maker *m, const struct view *view, const char *host,
 	char target[PATH_MAX];
 	struct stat st;
 
-	join(host_path, host, name);
-	join(guest_path, guest, name);
+	path_join(host_path, host, name);
+	path_join(guest_path, guest, name);
 	int r = sys_fstatat(AT_FDCWD, host_path, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
 	if (r < 0)
 		return 0; /* It went away, or is a mount that does not answer. */
 	struct piece *piece = piece_of(m, guest_path);
-	const char *path = below(guest_path, piece->guest);
+	const char *path = path_under(guest_path, piece->guest);
 	if (*path == '\0')
 		return 0; /* It is there by another view already. */
 	const struct view *other = other_view_at(m, guest_path);
@@ -304,14 +221,14 @@ static int add_entry(struct maker *m, const struct view *view, const char *host,
 		if (n < 0)
 			return 0;
 		target[n] = '\0';
-		return push_stub(m, piece, STUB_SYMLINK, path, target, 0);
+		return piece_add_stub(m->err, piece, STUB_SYMLINK, path, target, 0);
 	}
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
 		return 0;
 	bool is_dir = S_ISDIR(st.st_mode);
 	bool readable = sys_faccessat(AT_FDCWD, host_path, is_dir ? R_OK | X_OK : R_OK) == 0;
-	r = push_stub(m, piece, is_dir ? STUB_DIR : STUB_FILE, path, NULL,
-		      readable ? st.st_mode & 01777 : 0);
+	r = piece_add_stub(m->err, piece, is_dir ? STUB_DIR : STUB_FILE, path, NULL,
+			   readable ? st.st_mode & 01777 : 0);
 	if (r < 0 || !readable || is_reserved(guest_path) || other != NULL)
 		return r;
 	if (is_dir)
@@ -375,7 +292,7 @@ static int add_mounts_below(struct maker *m, const struct view *view, const char
 		if (!path_below(mount->path, host) || strcmp(mount->path, host) == 0 ||
 		    host_mounts_are_pseudo(m->mounts, mount->path))
 			continue;
-		join(guest_path, guest, below(mount->path, host));
+		path_join(guest_path, guest, path_under(mount->path, host));
 		const struct view *inner = views_find(&m->views, m->views.count, guest_path);
 		if (is_reserved(guest_path) || inner == NULL || inner->class != view->class ||
 		    sys_fstatat(AT_FDCWD, mount->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -432,7 +349,7 @@ static int add_file(struct maker *m, const struct view *view)
 static int add_hidden(struct maker *m, const struct view *view, const struct view *around)
 {
 	struct piece *piece = piece_of(m, view->guest);
-	const char *path = below(view->guest, piece->guest);
+	const char *path = path_under(view->guest, piece->guest);
 	bool inner = false;
 
 	if (around == NULL || around->class == PATH_PRIVATE || around->class == PATH_HIDE ||
@@ -444,7 +361,7 @@ static int add_hidden(struct maker *m, const struct view *view, const struct vie
 	bool covered = piece->kind == PIECE_WRITE || !piece->is_dir || *path == '\0' ||
 		       (inner && view->is_dir);
 	if (!covered)
-		return push_stub(m, piece, STUB_WHITEOUT, path, NULL, 0);
+		return piece_add_stub(m->err, piece, STUB_WHITEOUT, path, NULL, 0);
 	int r = need_point(m, view->guest, view->is_dir);
 	if (r < 0)
 		return r;
@@ -515,18 +432,18 @@ static int add_view(struct maker *m, size_t index)
 static int add_link(struct maker *m, const struct view_link *link)
 {
 	struct piece *piece = piece_of(m, link->path);
-	const char *path = below(link->path, piece->guest);
+	const char *path = path_under(link->path, piece->guest);
 	char full[PATH_MAX];
 	struct stat st;
 
 	if (*path == '\0' || piece->kind == PIECE_WRITE || piece->kind == PIECE_PRIVATE)
 		return 0;
 	if (piece->host != NULL) {
-		join(full, piece->host, path);
+		path_join(full, piece->host, path);
 		if (sys_fstatat(AT_FDCWD, full, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			return 0;
 	}
-	return push_stub(m, piece, STUB_SYMLINK, path, link->target, 0);
+	return piece_add_stub(m->err, piece, STUB_SYMLINK, path, link->target, 0);
 }
 
 /* "write" of the root comes with all that is mounted below it: the host's /sys, its control groups
@@ -582,33 +499,4 @@ int root_plan_make(struct root_plan *ret_plan, const struct policy *policy,
 	else
 		*ret_plan = m.plan;
 	return r;
-}
-
-void root_plan_done(struct root_plan *plan)
-{
-	for (size_t i = 0; i < plan->piece_count; i++) {
-		struct piece *piece = &plan->pieces[i];
-
-		for (size_t k = 0; k < piece->stub_count; k++) {
-			free(piece->stubs[k].path);
-			free(piece->stubs[k].target);
-		}
-		free(piece->stubs);
-		free(piece->guest);
-		free(piece->host);
-	}
-	free(plan->pieces);
-	*plan = (struct root_plan){0};
-}
-
-const char *piece_kind_name(enum piece_kind kind)
-{
-	static const char *const names[] = {
-		[PIECE_OVERLAY] = "overlay",	   [PIECE_OVERLAY_READ] = "overlay, read-only",
-		[PIECE_READ] = "read-only",	   [PIECE_WRITE] = "host's own",
-		[PIECE_PRIVATE] = "private",	   [PIECE_COVER] = "covered",
-		[PIECE_FILE_COPY] = "copied file",
-	};
-
-	return names[kind];
 }
