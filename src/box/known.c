@@ -95,7 +95,7 @@ static bool take_facts(struct known_entry *entry, char *text)
  * behind it, has too many words. */
 static bool take_line(struct known_entry *entry, char *line)
 {
-	char *space = strlen(line) < 3 || line[1] != ' ' ? NULL : strchr(line + 2, ' ');
+	char *space = line[0] == '\0' || line[1] != ' ' ? NULL : strchr(line + 2, ' ');
 	char *facts = space == NULL ? NULL : strchr(space + 1, ' ');
 
 	if (space == NULL || strchr("wcn-", line[0]) == NULL)
@@ -195,7 +195,7 @@ static const char *or_none(const char *digest)
 
 int known_is_same(const struct known_entry *entry, struct place place, const struct facts *facts)
 {
-	char digest[DIGEST_SIZE];
+	char digest[DIGEST_SIZE] = "";
 
 	if (entry->kind != KNOWN_WAS || entry->ino != facts->ino || entry->mode != facts->mode)
 		return 0;
@@ -232,9 +232,9 @@ int known_add(struct buf *lines, const char *view, const char *path, struct plac
 	      const struct facts *facts, uint64_t *limit)
 {
 	static const struct realm of_host;
-	char content[DIGEST_SIZE];
-	char attributes[DIGEST_SIZE];
-	struct facts again;
+	char content[DIGEST_SIZE] = "";
+	char attributes[DIGEST_SIZE] = "";
+	struct facts again = {0};
 	int r = digest_within(place, facts, limit, content);
 
 	if (r == 0)

@@ -93,7 +93,9 @@ void store_sweep(const char *home, bool rooted)
 	}
 }
 
-static uint64_t usage(int dir_fd, bool *complete, int depth)
+/* works: in "w", where the kernel keeps directories for itself that nobody may read (w/NAME/work).
+ * No guest comes to them, and nothing stays there. */
+static uint64_t usage(int dir_fd, bool *complete, int depth, bool works)
 {
 	uint64_t bytes = 0;
 	_own_(closedirp) DIR *dir = NULL;
@@ -114,10 +116,11 @@ static uint64_t usage(int dir_fd, bool *complete, int depth)
 			continue;
 		_own_(closep) int fd =
 			sys_openat(dir_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-		if (fd < 0)
+		if (fd >= 0)
+			bytes += usage(fd, complete, depth + 1,
+				       works || (depth == 0 && strcmp(entry->d_name, "w") == 0));
+		else if (!works || depth != 2)
 			*complete = false;
-		else
-			bytes += usage(fd, complete, depth + 1);
 	}
 	return bytes;
 }
@@ -125,5 +128,5 @@ static uint64_t usage(int dir_fd, bool *complete, int depth)
 uint64_t store_usage(int dir_fd, bool *ret_complete)
 {
 	*ret_complete = true;
-	return usage(dir_fd, ret_complete, 0);
+	return usage(dir_fd, ret_complete, 0, false);
 }

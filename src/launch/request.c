@@ -66,7 +66,7 @@ static int read_words(struct porter *p, int memory_fd)
 	if (st.st_size <= 0 || (uint64_t)st.st_size > ENTRY_WORDS_MAX)
 		return -E2BIG;
 	size_t size = (size_t)st.st_size;
-	p->words = malloc(size);
+	p->words = calloc(1, size);
 	if (p->words == NULL)
 		return -ENOMEM;
 	for (size_t done = 0; done < size;) {

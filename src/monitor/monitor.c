@@ -422,6 +422,17 @@ static bool has_only_stops(const struct monitor *monitor)
 	return monitor->ticks && monitor->held == NULL && !stop_awaits_notification(monitor);
 }
 
+/* The first program's calls, then those of programs that entered. */
+static void serve_notifications(struct monitor *monitor, struct pollfd *fds, size_t entries)
+{
+	if ((fds[0].revents & POLLIN) != 0)
+		notify_serve(monitor, monitor->listener_fd);
+	else if (fds[0].revents != 0)
+		fds[0].fd = -1; /* The last filtered task is gone; init follows. */
+	if (entries > 0)
+		entries_serve(monitor, fds + 2, entries);
+}
+
 int monitor_run(struct monitor *monitor)
 {
 	uint64_t next_count = 0;
@@ -442,12 +453,8 @@ int monitor_run(struct monitor *monitor)
 
 		if (n < 0 && n != -EINTR)
 			return n;
-		if (n > 0 && (fds[0].revents & POLLIN) != 0)
-			notify_serve(monitor, monitor->listener_fd);
-		else if (n > 0 && fds[0].revents != 0)
-			fds[0].fd = -1; /* The last filtered task is gone; init follows. */
-		if (n > 0 && entries > 0)
-			entries_serve(monitor, fds + 2, entries);
+		if (n > 0)
+			serve_notifications(monitor, fds, entries);
 		bool over = n > 0 && fds[1].revents != 0 && !serve_others(monitor);
 		if (over || (monitor->end_ms > 0 && sys_now_ms() >= monitor->end_ms)) {
 			finish_hooks(monitor);

@@ -5,6 +5,7 @@
 #include "base/own.h"
 #include "policy/model.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -77,6 +78,7 @@ int windows_policy_name(struct windows_policy *windows, enum windows_name name, 
 		[WINDOWS_GUID] = "32 hexadecimal digits as 8-4-4-4-12",
 	};
 
+	assert(name < WINDOWS_NAME_COUNT);
 	if (!is_fit(name, value))
 		return err_set(err, -EINVAL, "windows.%s: '%.60s' is not understood; expected %s",
 			       windows_names[name], value, expected[name]);

@@ -112,7 +112,7 @@ int windows_run_setup(const struct windows_world *world, char *const *argv, stru
 {
 	struct policy *policy = policy_new();
 	char message[ERR_TEXT_SIZE] = "";
-	int ends[2];
+	int ends[2] = {-1, -1};
 	int status = 0;
 	int r = policy == NULL ? err_set(err, -ENOMEM, "out of memory")
 			       : make_policy(policy, world, err);

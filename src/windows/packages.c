@@ -140,6 +140,15 @@ int packages_update(struct packages *packages, struct cloche_err *err)
 	return apt(packages, update, NULL, NULL, NULL, err);
 }
 
+/* Of "'URI' NAME SIZE HASH"; 0: it is no such line. */
+static uint64_t size_in(const char *line)
+{
+	const char *name = line[0] == '\'' ? strchr(line, ' ') : NULL;
+	const char *size = name == NULL ? NULL : strchr(name + 1, ' ');
+
+	return size == NULL ? 0 : strtoull(size + 1, NULL, 10);
+}
+
 int packages_measure(struct packages *packages, struct cloche_err *err)
 {
 	static const char *const words[] = {"--print-uris", "--download-only", "install", NULL};
@@ -149,14 +158,11 @@ int packages_measure(struct packages *packages, struct cloche_err *err)
 	packages->bytes = 0;
 	buf_init(&out, LIST_MAX);
 	int r = apt(packages, words, &out, NULL, NULL, err);
-	/* 'URI' NAME SIZE HASH */
 	for (const char *line = buf_string(&out); r == 0 && *line != '\0';) {
-		unsigned long long size;
+		uint64_t size = size_in(line);
 
-		if (line[0] == '\'' && sscanf(line, "%*s %*s %llu", &size) == 1) {
-			packages->count++;
-			packages->bytes += size;
-		}
+		packages->count += size > 0;
+		packages->bytes += size;
 		line += strcspn(line, "\n");
 		line += *line != '\0';
 	}

@@ -24,7 +24,7 @@ static bool is_id(const char *name)
 int runtime_directory(char ret_path[RUNTIME_PATH_SIZE], struct cloche_err *err)
 {
 	struct identity caller;
-	struct store store;
+	struct store store = {.fd = -1};
 	int r = identity_resolve(&caller, NULL, err);
 
 	if (r == 0)

@@ -35,7 +35,8 @@ load ../helpers
 		succeeds
 		# Attributes are a matter of the filesystem.
 		grep -v xattr <<<"$output" >"$SCRATCH/plain"
-		box --route notify --read "$GUEST_DIR" -- "$program"
-		diff "$SCRATCH/plain" <(grep -v xattr <<<"$output")
+		# Into pipes: with output to a file of its own user's a guest has no openat2.
+		diff "$SCRATCH/plain" <("$CLOCHE" run --route notify --read "$GUEST_DIR" -- "$program" \
+			</dev/null 2>&1 | grep -v xattr)
 	done
 }

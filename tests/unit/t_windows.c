@@ -41,11 +41,12 @@ static enum windows_kind kind_of(const char *name, const void *bytes, size_t len
 /* A file whose header is at `offset` and says `machine`, `size` bytes of it. */
 static enum windows_kind pe(uint32_t offset, uint16_t machine, size_t size)
 {
+	static const unsigned char mark[] = {'P', 'E', 0, 0};
 	unsigned char bytes[256] = "MZ";
 
 	memcpy(bytes + 0x3c, &offset, sizeof(offset));
 	if (offset <= sizeof(bytes) - 6) {
-		memcpy(bytes + offset, "PE\0\0", 4);
+		memcpy(bytes + offset, mark, sizeof(mark));
 		memcpy(bytes + offset + 4, &machine, sizeof(machine));
 	}
 	return kind_of("program", bytes, size);
