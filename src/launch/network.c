@@ -16,6 +16,7 @@
  * library, which would write errno. */
 struct order {
 	bool loopback;
+	pid_t parent;
 	int proc_fd; /* the host's, which may be covered by the time */
 	struct handshake *handshake;
 };
@@ -58,6 +59,8 @@ static int help(void *arg)
 	struct handshake *handshake = todo->handshake;
 
 	(void)sys_bare(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0);
+	if (sys_bare(SYS_getppid, 0, 0, 0) != todo->parent)
+		return 0; /* It had died before that. */
 	int r = (int)sys_bare(SYS_unshare, CLONE_NEWNET, 0, 0);
 	if (r == 0 && todo->loopback) {
 		r = raise_loopback();
@@ -78,6 +81,7 @@ int network_begin(struct launch *launch, struct cloche_err *err)
 	if (proc_fd < 0)
 		return err_set(err, proc_fd, "cannot open /proc: %s", errno_text(proc_fd));
 	order = (struct order){.loopback = launch->policy->net == NET_OWN,
+			       .parent = getpid(),
 			       .proc_fd = proc_fd,
 			       .handshake = launch->handshake};
 	launch->handshake->network = 0;

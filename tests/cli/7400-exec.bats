@@ -369,7 +369,7 @@ assert b["paused"] and {p["state"] for p in b["processes"]} == {"T"}, b' "$BOX" 
 	succeeds
 	cloche box remove "$BOX"
 	succeeds
-	! pgrep -P 1 -x cloche-entry || tell "somebody is left"
+	eventually 5 no_porter 1 || tell "somebody is left"
 }
 
 @test "no command changes a box that runs, or that somebody has entered" {
