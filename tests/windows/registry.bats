@@ -85,7 +85,7 @@ reg() { # ARG...: reg.exe in the box
 			registry = {
 				["HKCU\\Software\\Vendor"] = { Edition = "Pro \"ü\" C:\\x", Seats = 5 },
 				["HKCU\\Control Panel\\Colors"] = { Background = false },
-				["HKCU\\Control Panel\\Accessibility\\ShowSounds"] = false,
+				["HKLM\\Software\\Microsoft\\Shared Tools"] = false,
 			},
 		}
 	EOF
@@ -99,7 +99,7 @@ reg() { # ARG...: reg.exe in the box
 	cloche diff "$BOX"
 	says 'A HKCU\Software\Vendor : Edition = REG_SZ "Pro "ü" C:\\x"'
 	says 'A HKCU\Software\Vendor : Seats = REG_DWORD 0x5'
-	says 'D HKCU\Control Panel\Accessibility\ShowSounds'
+	says 'D HKLM\Software\Microsoft\Shared Tools'
 	says 'D HKCU\Control Panel\Colors : Background'
 	# Once: what the programs make of it stays.
 	reg add 'HKCU\Software\Vendor' /v Seats /t REG_DWORD /d 6 /f
