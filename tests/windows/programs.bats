@@ -99,7 +99,7 @@ load 'windows'
 	cloche diff "$BOX"
 	says 'A /wine/drive_c/Program Files (x86)/Probe/payload.txt'
 	says 'A /wine/drive_c/Program Files (x86)/Probe/Probe.lnk'
-	says 'A HKCU\Software\Microsoft\Windows\CurrentVersion\Run  Probe = "C:\\Program Files (x86)\\Probe\\link.bat"'
+	says 'A HKCU\Software\Microsoft\Windows\CurrentVersion\Run : Probe = REG_SZ "C:\\Program Files (x86)\\Probe\\link.bat"'
 	box -- "$PWD/link.bat"
 	fails_with 8
 	box -b "$BOX" -- 'C:\Program Files (x86)\Probe\Probe.lnk'
