@@ -156,7 +156,10 @@ static int stage_file(const struct stage *stage, const struct change *change, st
 		r = dress(fd, &change->box, &attributes);
 	attributes_done(&attributes);
 	if (r == 0 && !stage->commit->bulk)
-		r = SYS_RESULT(fsync(fd));
+		return SYS_RESULT(fsync(fd));
+	/* The disk is at it while the next one is copied; what it says about that syncfs tells. */
+	if (r == 0)
+		(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	return r;
 }
 

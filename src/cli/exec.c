@@ -112,8 +112,6 @@ static int open_box(struct exec *exec, struct cloche_err *err)
 	return r < 0 ? err_set(err, r, "%s", said.text) : 0;
 }
 
-/* Guests that the monitor traces are seen stopped ('t') with every call, so of those nobody can
- * tell. */
 static bool is_paused(const struct exec *exec)
 {
 	struct running running = {0};
@@ -123,8 +121,6 @@ static bool is_paused(const struct exec *exec)
 						: running_named(&running, exec->name);
 	bool paused = box != NULL && box->paused;
 
-	for (size_t i = 0; paused && i < box->guest_count; i++)
-		paused = box->guests[i].state == 'T';
 	running_done(&running);
 	return paused;
 }

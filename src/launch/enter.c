@@ -33,7 +33,8 @@ struct enter {
 	uint64_t start_ms;
 	uint64_t signal_ms; /* when the first signal came, if that was before it began */
 	int signal;	    /* 0: none did */
-	bool answered;	    /* something was heard from inside */
+	bool asked;
+	bool answered; /* something was heard from inside */
 	bool started;
 	bool exited;
 	int wait_status;
@@ -120,7 +121,8 @@ static int ask(const struct enter *e)
 static void send_message(const struct enter *e, const struct message *message)
 {
 	/* It may have ended, or not listen, for a while. */
-	(void)sys_send_fd(e->connection_fd, message, sizeof(*message), -1);
+	if (e->asked)
+		(void)sys_send_fd(e->connection_fd, message, sizeof(*message), -1);
 }
 
 static void send_signal(const struct enter *e, int signal, bool group)
@@ -184,6 +186,32 @@ static void take_terminal(struct enter *e, int take_fd)
 	send_message(e, &(struct message){.kind = MESSAGE_GO});
 }
 
+static void give_up(struct enter *e, int code, const char *why)
+{
+	e->failure = err_set(e->err, code, "box '%s' %s", e->request->box, why);
+	if (e->signal != 0) {
+		e->report.end = END_SIGNALLED;
+		e->report.code = e->signal;
+	}
+}
+
+/* What has been sent to somebody who never takes it would stay open: a pipe without an end. */
+static void take_ready(struct enter *e)
+{
+	if (e->signal != 0) {
+		give_up(e, -EINTR, "was not entered: a signal came first");
+		return;
+	}
+	int r = ask(e);
+
+	relayed_forget(&e->relayed);
+	e->asked = r == 0;
+	/* Who closes at once may have said why. */
+	if (r < 0 && r != -EPIPE)
+		e->failure = err_set(e->err, r, "cannot ask box '%s': %s", e->request->box,
+				     errno_text(r));
+}
+
 static void take_exited(struct enter *e, const struct message *message)
 {
 	e->exited = true;
@@ -214,6 +242,10 @@ static bool take_message(struct enter *e)
 		return false;
 	e->answered = true;
 	switch (message.kind) {
+	case MESSAGE_READY:
+		if (!e->asked)
+			take_ready(e);
+		break;
 	case MESSAGE_TERMINAL:
 		if (owned_fd >= 0)
 			take_terminal(e, TAKE_FD(&owned_fd));
@@ -262,18 +294,6 @@ static int timeout_ms(const struct enter *e)
 	return spent >= most ? 0 : (int)(most - spent);
 }
 
-static void give_up(struct enter *e)
-{
-	e->failure = err_set(e->err, -ETIMEDOUT,
-			     "box '%s' does not answer: is the command that runs it stopped, or "
-			     "does it wait for an answer at its terminal?",
-			     e->request->box);
-	if (e->signal != 0) {
-		e->report.end = END_SIGNALLED;
-		e->report.code = e->signal;
-	}
-}
-
 enum { CONNECTION, SIGNALS, TERMINAL, COUNT = TERMINAL + 3 };
 
 static void serve(struct enter *e)
@@ -287,7 +307,9 @@ static void serve(struct enter *e)
 		terminal_poll(&e->terminal, fds + TERMINAL);
 		int n = sys_poll(fds, COUNT, timeout_ms(e));
 		if (n == 0 && !e->started)
-			give_up(e);
+			give_up(e, -ETIMEDOUT,
+				"does not answer: is the command that runs it stopped, or does it "
+				"wait for an answer at its terminal?");
 		if (n <= 0)
 			continue;
 		if (fds[SIGNALS].revents != 0)
@@ -373,12 +395,9 @@ int enter_run(int connection_fd, const struct enter_request *request, struct rep
 	e.signal_fd = signal_fd;
 	terminal_init(&e.terminal, e.terminal_mask);
 	e.failure = relayed_begin(&e.relayed, err);
-	int r = signal_fd < 0 ? signal_fd : e.failure < 0 ? e.failure : ask(&e);
-	relayed_forget(&e.relayed);
-	if (r == 0 || r == -EPIPE)
-		serve(&e); /* Who closes at once may have said why. */
-	else if (e.failure == 0)
-		e.failure = err_set(err, r, "cannot ask box '%s': %s", request->box, errno_text(r));
+	if (e.failure == 0 && signal_fd < 0)
+		e.failure = err_set(err, signal_fd, "signals: %s", errno_text(signal_fd));
+	serve(&e);
 	relayed_end(&e.relayed);
 	terminal_drain(&e.terminal);
 	terminal_restore(&e.terminal);

@@ -558,6 +558,7 @@ _Noreturn void entry_process(struct launch *launch, int connection_fd)
 	for (size_t i = PLACE_MOUNT; i < PLACE_COUNT; i++)
 		if (launch->door.places[i] < 0)
 			porter_fail(p, -EACCES, "its monitor could not give its namespaces away");
+	say(p, &(struct message){.kind = MESSAGE_READY}, -1);
 	porter_take_request(p);
 	make_terminal(p);
 	bring_in(p);

@@ -27,9 +27,11 @@ struct launch;
 
 #define ENTRY_WORDS_MAX ((size_t)16 << 20)
 
-/* What the one outside asks for: one message, with a memfd that has all words one after the other,
- * each with its NUL: the current directory, argv, variables to be added, the environment. Then one
- * message for each stream that is no terminal: its number (uint32_t), and the descriptor. */
+/* What the one outside asks for, once it has been asked (READY): before that nobody may be there,
+ * and what was sent would stay open for as long. One message, with a memfd that has all words one
+ * after the other, each with its NUL: the current directory, argv, variables to be added, the
+ * environment. Then one message for each stream that is no terminal: its number (uint32_t), and the
+ * descriptor. */
 struct entry_request {
 	char version[32]; /* of cloche: both must be of one */
 	uint32_t terminal_mask;
@@ -42,9 +44,9 @@ struct entry_request {
 	uint32_t environment_count;
 };
 
-/* After it messages (message.h). From the entry: FAILED, the last; TERMINAL, to be answered by GO;
- * STARTED; STOPPED; EXEC_FAILED; LATE; OVER; EXITED, the last. To it: GO, SIGNAL. The end of the
- * connection ends the program. */
+/* Messages (message.h) are before and after it. From the entry: READY, the first; FAILED, the last;
+ * TERMINAL, to be answered by GO; STARTED; STOPPED; EXEC_FAILED; LATE; OVER; EXITED, the last. To
+ * it: GO, SIGNAL. The end of the connection ends the program. */
 
 /* In a fork of the launcher. Does not return. */
 _Noreturn void entry_process(struct launch *launch, int connection_fd);

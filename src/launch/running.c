@@ -12,10 +12,8 @@
 #include <string.h>
 #include <time.h>
 
-#define PROCESSES_MAX	((size_t)4 << 20)
-#define COMMAND_SIZE	4096
-#define PAUSE_ROUNDS	1000
-#define KILL_TIMEOUT_MS 10000
+#define PROCESSES_MAX ((size_t)4 << 20)
+#define COMMAND_SIZE  4096
 
 struct processes {
 	struct running_process *list; /* owned; sorted by pid */
@@ -34,8 +32,8 @@ enum {
 	STAT_FIELDS,
 };
 
-/* /proc/PID/stat. The name in it may have any bytes, parentheses too: its end is the last one. */
-static bool read_process(pid_t pid, struct running_process *process)
+/* The name in it may have any bytes, parentheses too: its end is the last one. */
+bool running_process_read(pid_t pid, struct running_process *process)
 {
 	char path[64];
 	char text[1024];
@@ -104,7 +102,7 @@ static int read_all(struct processes *all)
 		struct running_process process;
 
 		if (isdigit((unsigned char)entry->d_name[0]) &&
-		    read_process((pid_t)strtol(entry->d_name, NULL, 10), &process))
+		    running_process_read((pid_t)strtol(entry->d_name, NULL, 10), &process))
 			r = add_process(all, &process);
 	}
 	if (all->count > 0)
@@ -269,13 +267,16 @@ static int fill(struct running_box *box, const struct processes *all)
 	uint64_t now = now_ticks();
 	int r = 0;
 
-	box->paused = true;
+	bool stopped = true;
+
 	for (size_t i = 0; i < all->count && r == 0; i++) {
 		const struct running_process *process = &all->list[i];
 		int steps = steps_below(all, process, box->monitor.pid);
 
 		box->entry_count += is_porter(process, box->launcher) ? 1 : 0;
 		/* Init is one of ours: everything below that is a guest. */
+		if (steps == 1)
+			box->init = *process;
 		if (steps < 2)
 			steps = is_entered(all, process, box->launcher) ? ENTERED_STEPS : 0;
 		if (steps < 2 || process->state == 'Z' || process->state == 'X')
@@ -287,9 +288,10 @@ static int fill(struct running_box *box, const struct processes *all)
 		box->tasks += process->threads;
 		box->memory_bytes += memory_of(process);
 		box->cpu_ms += ticks_ms(process->cpu_ticks);
-		box->paused &= process->state == 'T' || process->state == 't';
+		stopped &= process->state == 'T' || process->state == 't';
 	}
-	box->paused &= box->guest_count > 0;
+	/* A guest that the monitor traces is seen stopped with every call. */
+	box->paused = stopped && box->guest_count > 0 && box->init.state == 'T';
 	box->age_ms = now > box->monitor.start ? ticks_ms(now - box->monitor.start) : 0;
 	return r;
 }
@@ -393,84 +395,4 @@ const struct running_box *running_named(const struct running *running, const cha
 			return &running->boxes[i];
 	}
 	return NULL;
-}
-
-/* A descriptor of exactly this process; -ESRCH: it is gone, and its number may be another's. */
-static int open_process(const struct running_process *process)
-{
-	struct running_process now;
-	_own_(closep) int fd = sys_pidfd_open(process->pid, 0);
-
-	if (fd < 0)
-		return fd;
-	if (!read_process(process->pid, &now) || now.start != process->start)
-		return -ESRCH;
-	return TAKE_FD(&fd);
-}
-
-int running_kill(const struct running_box *box, struct cloche_err *err)
-{
-	_own_(closep) int fd = open_process(&box->monitor);
-	int r = fd < 0 ? fd : sys_pidfd_send_signal(fd, SIGKILL);
-
-	if (r == -ESRCH)
-		return 0; /* It has just ended. */
-	if (r < 0)
-		return err_set(err, r, "cannot end the box: %s", errno_text(r));
-	struct pollfd end = {.fd = fd, .events = POLLIN};
-	/* With the last process of its namespaces the monitor goes. */
-	return sys_poll(&end, 1, KILL_TIMEOUT_MS) > 0
-		       ? 0
-		       : err_set(err, -ETIMEDOUT,
-				 "the box does not end: is a process of it stuck?");
-}
-
-static int send_to(const struct running_process *process, int signal)
-{
-	_own_(closep) int fd = open_process(process);
-	int r = fd < 0 ? fd : sys_pidfd_send_signal(fd, signal);
-
-	return r == -ESRCH ? 0 : r;
-}
-
-int running_pause(const struct store *store, const char *name, struct cloche_err *err)
-{
-	const struct timespec moment = {.tv_nsec = 2000000};
-
-	/* Who was not stopped yet may have made others, or let go on who was. */
-	for (int round = 0; round < PAUSE_ROUNDS; round++) {
-		struct running running = {0};
-		int r = running_find(&running, store, err);
-
-		if (r < 0)
-			return r;
-		const struct running_box *box = running_named(&running, name);
-		bool done = box == NULL || box->paused;
-		for (size_t i = 0; !done && r == 0 && i < box->guest_count; i++) {
-			const struct running_process *guest = &box->guests[i];
-
-			if (guest->state != 'T' && guest->state != 't')
-				r = send_to(guest, SIGSTOP);
-		}
-		running_done(&running);
-		if (r < 0)
-			return err_set(err, r, "cannot pause '%s': %s", name, errno_text(r));
-		if (done)
-			return 0;
-		(void)nanosleep(&moment, NULL);
-	}
-	return err_set(err, -EAGAIN, "cannot pause '%s': it does not stand still", name);
-}
-
-int running_resume(const struct running_box *box, struct cloche_err *err)
-{
-	struct running_process launcher;
-	int r = 0;
-
-	for (size_t i = 0; i < box->guest_count && r == 0; i++)
-		r = send_to(&box->guests[i], SIGCONT);
-	/* One with a terminal has stopped with its guest. */
-	if (r == 0 && read_process(box->launcher, &launcher) && launcher.state == 'T')
-		r = sys_kill(box->launcher, SIGCONT);
-	return r < 0 ? err_set(err, r, "cannot go on: %s", errno_text(r)) : 0;
 }

@@ -31,10 +31,14 @@ struct running_process {
 	uint64_t rss_pages;
 };
 
+/* What /proc/PID/stat says; false: there is no such process. */
+bool running_process_read(pid_t pid, struct running_process *process);
+
 struct running_box {
 	char name[STORE_NAME_SIZE]; /* "": throw-away */
 	pid_t launcher;		    /* by this a box without a name is called */
 	struct running_process monitor;
+	struct running_process init;
 	size_t entry_count;		/* programs that were entered, and are there */
 	struct running_process *guests; /* owned: the box's own processes, without init */
 	size_t guest_count;
@@ -43,7 +47,7 @@ struct running_box {
 	uint64_t memory_bytes; /* shared pages counted in parts, where that can be seen */
 	uint64_t cpu_ms;
 	uint64_t age_ms;
-	bool paused; /* all are stopped */
+	bool paused; /* by running_pause: all are stopped, and init as well */
 };
 
 struct running {

@@ -213,7 +213,7 @@ static int show(struct policy *policy, const char *name, const struct policy_con
 	if ((rule != NULL && rule->class != PATH_PRIVATE) || strchr(file, ':') != NULL ||
 	    path_below(file, "/proc") || path_below(file, "/dev") || path_below(file, "/sys"))
 		return 0;
-	return policy_add_path(policy, PATH_READ, file, "the program itself", context, err);
+	return policy_add_path(policy, PATH_READ, file, PROGRAM_ORIGIN, context, err);
 }
 
 int cloche_policy_show_program(struct cloche_policy *policy, const char *program,

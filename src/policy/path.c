@@ -126,6 +126,19 @@ static bool pattern_holds(const char *pattern, const char *path)
 	return fnmatch(last + 1, name, FNM_PERIOD) == 0;
 }
 
+bool policy_shows_files(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->path_count; i++) {
+		const struct path_rule *rule = &policy->paths[i];
+
+		if ((rule->class == PATH_READ || rule->class == PATH_COPY ||
+		     rule->class == PATH_WRITE) &&
+		    strcmp(rule->origin, PROGRAM_ORIGIN) != 0)
+			return true;
+	}
+	return false;
+}
+
 const struct path_rule *policy_path_find(const struct policy *policy, const char *guest)
 {
 	const struct path_rule *found = NULL;

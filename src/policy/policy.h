@@ -149,6 +149,12 @@ int parse_duration_ms(const char *text, uint64_t *ret_ms);
  * the caller. -ENAMETOOLONG from 4096 bytes, -EINVAL for "" and embedded oddities. */
 int path_clean(const char *path, const struct policy_context *context, char **ret_path);
 
+/* Of the rule that shows the program that is to be run, and nothing that it may need. */
+#define PROGRAM_ORIGIN "the program itself"
+
+/* False: nothing of the host is there but that, as with a file that extends nothing. */
+bool policy_shows_files(const struct policy *policy);
+
 /* The rule that decides for a guest path: longest match, counted in names, later of equals; NULL:
  * none (hidden). */
 const struct path_rule *policy_path_find(const struct policy *policy, const char *guest);

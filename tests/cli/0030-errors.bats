@@ -121,6 +121,12 @@ nothing_left() {
 	complains "in the box; show it"
 }
 
+@test "a policy file that shows nothing" {
+	echo 'on.kill = function(call) end' >hooks.lua
+	box -p ./hooks.lua -- true
+	one_line 127 "does it want 'extends \"default\"'?"
+}
+
 @test "a path that is too long" {
 	local long
 	long=$(printf 'x%.0s' {1..5000})

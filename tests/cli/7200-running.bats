@@ -97,6 +97,42 @@ is() { # EXPRESSION VALUE
 	[[ $output =~ paused.*resumed.*killed ]] || tell "the log does not have it"
 }
 
+@test "guests whose every call is decided, who continue each other: pause stops them all the same" {
+	cat >every.lua <<-'E'
+		extends "default"
+		on["%file"] = function(call) end
+		on.kill = function(call) end
+	E
+	start -b "$BOX" --route stop -p every.lua -- bash -c '
+		(while :; do kill -CONT $$; echo y; done) & p=$!
+		echo ready; while :; do kill -CONT $p; test -e /x; echo x; done'
+	is 'b["paused"]' False
+	cloche pause "$BOX"
+	succeeds
+	is 'b["paused"], {p["state"] for p in b["processes"]} <= {"T", "t"}' "(True, True)"
+	before=$(stat -c %s "$SCRATCH/out")
+	cloche exec "$BOX" -- true
+	fails_with 125
+	complains "is paused; see 'cloche resume'"
+	is 'b["paused"]' True
+	[ "$(stat -c %s "$SCRATCH/out")" = "$before" ]
+	cloche resume "$BOX"
+	succeeds
+	grows() { [ "$(stat -c %s "$SCRATCH/out")" -gt "$before" ]; }
+	eventually 10 grows
+	is 'b["paused"]' False
+	# Who stands still by itself is not paused.
+	cloche kill "$BOX"
+	wait "$LAUNCHER" || true
+	start -b "$BOX" -- sh -c 'echo ready; kill -STOP $$'
+	stands() { is '{p["state"] for p in b["processes"]}' "{'T'}"; }
+	eventually 10 stands
+	is 'b["paused"]' False
+	cloche exec "$BOX" -- true
+	succeeds
+	cloche kill "$BOX"
+}
+
 @test "the log of a box" {
 	box -b "$BOX" -- sh -c 'exit 3'
 	cloche box snapshot "$BOX" one

@@ -520,9 +520,15 @@ assert b.wait() == 0' "$BOX"
 	waits
 	local ended=0
 	kill -STOP "$LAUNCHER"
-	# Into files: a pipe that was sent to it stays open there until it goes on.
-	"$CLOCHE" exec "$BOX" -- true >said 2>&1 </dev/null || ended=$?
+	# A pipe that was sent to it would stay open there until it goes on.
+	"$CLOCHE" exec "$BOX" -- true 2>&1 </dev/null | cat >said || true
+	ended=${PIPESTATUS[0]}
+	grep -q . said || tell "nothing was said"
+	"$CLOCHE" exec "$BOX" -- true >/dev/null 2>&1 </dev/null & # A signal ends it at once, or soon.
+	ENTRY=$!
+	kill -INT "$ENTRY" || true
 	kill -CONT "$LAUNCHER"
+	wait "$ENTRY" || true
 	[ "$ended" = 125 ]
 	grep -q "does not answer" said || tell "$(cat said)"
 	eventually 5 no_porter
