@@ -32,15 +32,19 @@ static void set_address(struct sockaddr_un *address, int box_fd)
 		       DOOR);
 }
 
+static int make_socket(struct sockaddr_un *ret_address, int box_fd)
+{
+	set_address(ret_address, box_fd);
+	return SYS_RESULT(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
 static int listen_at(int box_fd)
 {
 	struct sockaddr_un address;
-	_own_(closep) int fd =
-		SYS_RESULT(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	_own_(closep) int fd = make_socket(&address, box_fd);
 
 	if (fd < 0)
 		return fd;
-	set_address(&address, box_fd);
 	/* A killed launcher has left it. */
 	int r = sys_unlinkat(box_fd, DOOR, 0);
 	mode_t saved = umask(077);
@@ -126,10 +130,8 @@ void door_reap(struct door *door, uint64_t *add_user_us, uint64_t *add_system_us
 		    sys_wait4(door->porters[i], NULL, WNOHANG, &usage) == 0)
 			continue;
 		door->porters[i] = 0;
-		*add_user_us += (uint64_t)usage.ru_utime.tv_sec * 1000000 +
-				(uint64_t)usage.ru_utime.tv_usec;
-		*add_system_us += (uint64_t)usage.ru_stime.tv_sec * 1000000 +
-				  (uint64_t)usage.ru_stime.tv_usec;
+		*add_user_us += microseconds(usage.ru_utime);
+		*add_system_us += microseconds(usage.ru_stime);
 	}
 }
 
@@ -182,12 +184,10 @@ void door_serve(struct launch *launch)
 int door_knock(int box_fd)
 {
 	struct sockaddr_un address;
-	_own_(closep) int fd =
-		SYS_RESULT(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	_own_(closep) int fd = make_socket(&address, box_fd);
 
 	if (fd < 0)
 		return fd;
-	set_address(&address, box_fd);
 	int r = SYS_RESULT(connect(fd, (const struct sockaddr *)&address, sizeof(address)));
 	return r < 0 ? r : TAKE_FD(&fd);
 }

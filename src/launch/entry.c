@@ -379,10 +379,8 @@ static void log_end(const struct porter *p, int status, const struct rusage *usa
 			       : WIFSIGNALED(status) ? 128 + WTERMSIG(status)
 						     : WEXITSTATUS(status),
 		.wall_ms = sys_now_ms() - p->start_ms,
-		.user_us = (uint64_t)usage->ru_utime.tv_sec * 1000000 +
-			   (uint64_t)usage->ru_utime.tv_usec,
-		.system_us = (uint64_t)usage->ru_stime.tv_sec * 1000000 +
-			     (uint64_t)usage->ru_stime.tv_usec,
+		.user_us = microseconds(usage->ru_utime),
+		.system_us = microseconds(usage->ru_stime),
 		.peak_kb = (uint64_t)usage->ru_maxrss,
 	};
 
@@ -391,15 +389,7 @@ static void log_end(const struct porter *p, int status, const struct rusage *usa
 
 static _Noreturn void ended(struct porter *p, int status, const struct rusage *usage)
 {
-	struct message message = {
-		.kind = MESSAGE_EXITED,
-		.value = status,
-		.user_us = (uint64_t)usage->ru_utime.tv_sec * 1000000 +
-			   (uint64_t)usage->ru_utime.tv_usec,
-		.system_us = (uint64_t)usage->ru_stime.tv_sec * 1000000 +
-			     (uint64_t)usage->ru_stime.tv_usec,
-		.peak_kb = (uint64_t)usage->ru_maxrss,
-	};
+	const struct message message = message_exited(status, usage);
 	int error = p->page->exec_error;
 
 	p->guest = 0;

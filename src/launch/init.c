@@ -84,15 +84,7 @@ static int own_terminal(const struct init_options *options)
 
 static void exited(const struct launch *launch, int status, const struct rusage *usage)
 {
-	const struct message message = {
-		.kind = MESSAGE_EXITED,
-		.value = status,
-		.user_us = (uint64_t)usage->ru_utime.tv_sec * 1000000 +
-			   (uint64_t)usage->ru_utime.tv_usec,
-		.system_us = (uint64_t)usage->ru_stime.tv_sec * 1000000 +
-			     (uint64_t)usage->ru_stime.tv_usec,
-		.peak_kb = (uint64_t)usage->ru_maxrss,
-	};
+	const struct message message = message_exited(status, usage);
 
 	/* Who has entered ends with us, and is told why. */
 	__atomic_store_n(&launch->handshake->ended, 1, __ATOMIC_RELEASE);

@@ -10,6 +10,7 @@
 #include "monitor/audit.h"
 
 #include <stdint.h>
+#include <sys/resource.h>
 
 /* Kinds of one numbering with enum audit_kind, which stays below 100. */
 enum message_kind {
@@ -40,6 +41,22 @@ struct message {
 	uint32_t unused;
 	char text[512]; /* FAILED */
 };
+
+static inline uint64_t microseconds(struct timeval time)
+{
+	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
+}
+
+static inline struct message message_exited(int status, const struct rusage *usage)
+{
+	return (struct message){
+		.kind = MESSAGE_EXITED,
+		.value = status,
+		.user_us = microseconds(usage->ru_utime),
+		.system_us = microseconds(usage->ru_stime),
+		.peak_kb = (uint64_t)usage->ru_maxrss,
+	};
+}
 
 /* Each word goes from 0 to something once; waited for with a futex. */
 struct handshake {
