@@ -1,34 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "policy_fixture.h"
+
 #include "base/own.h"
-#include "policy/model.h"
 #include "policy/script.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include <cmocka.h>
-
-static const struct policy_context context = {.home = "/home/user", .cwd = "/home/user/work"};
-
-struct fixture {
-	struct policy *policy;
-	struct cloche_err err;
-	char folder[64]; /* "" unless a case wants files */
-};
-
-static int set_up(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	if (fixture == NULL)
-		return -1;
-	fixture->policy = policy_new();
-	*state = fixture;
-	return fixture->policy != NULL ? 0 : -1;
-}
 
 static int set_up_folder(void **state)
 {
@@ -41,7 +19,7 @@ static int set_up_folder(void **state)
 	return mkdtemp(fixture->folder) != NULL ? 0 : -1;
 }
 
-static int tear_down(void **state)
+static int tear_down_folder(void **state)
 {
 	struct fixture *fixture = *state;
 	char name[128];
@@ -52,9 +30,7 @@ static int tear_down(void **state)
 	}
 	if (fixture->folder[0] != '\0')
 		(void)rmdir(fixture->folder);
-	policy_free(fixture->policy);
-	free(fixture);
-	return 0;
+	return tear_down(state);
 }
 
 static int load(struct fixture *fixture, const char *text)
@@ -77,21 +53,6 @@ static void loads(struct fixture *fixture, const char *text)
 {
 	if (load(fixture, text) != 0)
 		fail_msg("%s: %s", text, fixture->err.text);
-}
-
-static const char *class_of(const struct fixture *fixture, const char *path)
-{
-	const struct path_rule *rule = policy_path_find(fixture->policy, path);
-
-	return rule != NULL ? path_class_name(rule->class) : "none";
-}
-
-static void class_is(const struct fixture *fixture, const char *path, const char *expected)
-{
-	const char *class = class_of(fixture, path);
-
-	if (strcmp(class, expected) != 0)
-		fail_msg("%s is %s, expected %s", path, class, expected);
 }
 
 static void again(struct fixture *fixture)
@@ -533,8 +494,9 @@ static void only_regular_files_are_policies(void **state)
 	assert_non_null(strstr(f->err.text, "is larger than 1 MiB"));
 }
 
-#define CASE(function)	      cmocka_unit_test_setup_teardown(function, set_up, tear_down)
-#define FOLDER_CASE(function) cmocka_unit_test_setup_teardown(function, set_up_folder, tear_down)
+#define CASE(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down_folder)
+#define FOLDER_CASE(function)                                                                      \
+	cmocka_unit_test_setup_teardown(function, set_up_folder, tear_down_folder)
 
 int main(void)
 {

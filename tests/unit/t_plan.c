@@ -1,47 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "policy_fixture.h"
+
 #include "base/own.h"
 #include "policy/explain.h"
-#include "policy/model.h"
-#include "policy/plan.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <json.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include <cmocka.h>
-
-/* A policy and its plan; policies are empty but for what a case adds. */
-struct fixture {
-	struct policy *policy;
-	struct plan plan;
-};
-
-static const struct policy_context context = {.home = "/home/user", .cwd = "/home/user/work"};
-
-static int set_up(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	if (fixture == NULL)
-		return -1;
-	fixture->policy = policy_new();
-	*state = fixture;
-	return fixture->policy != NULL ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *fixture = *state;
-
-	policy_free(fixture->policy);
-	free(fixture);
-	return 0;
-}
 
 static void make(struct fixture *fixture, struct plan_options options)
 {

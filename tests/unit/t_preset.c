@@ -1,55 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "policy_fixture.h"
+
 #include "base/own.h"
-#include "policy/model.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-static const struct policy_context context = {.home = "/home/user", .cwd = "/home/user/work"};
-
-struct fixture {
-	struct policy *policy;
-	struct cloche_err err;
-};
-
-static int set_up(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	if (fixture == NULL)
-		return -1;
-	fixture->policy = policy_new();
-	*state = fixture;
-	return fixture->policy != NULL ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *fixture = *state;
-
-	policy_free(fixture->policy);
-	free(fixture);
-	return 0;
-}
-
-static const char *class_of(const struct fixture *fixture, const char *path)
-{
-	const struct path_rule *rule = policy_path_find(fixture->policy, path);
-
-	return rule != NULL ? path_class_name(rule->class) : "none";
-}
-
-static void class_is(const struct fixture *fixture, const char *path, const char *expected)
-{
-	const char *class = class_of(fixture, path);
-
-	if (strcmp(class, expected) != 0)
-		fail_msg("%s is %s, expected %s", path, class, expected);
-}
 
 static void preset(struct fixture *fixture, const char *name, const char *home, const char *cwd)
 {
