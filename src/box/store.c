@@ -339,8 +339,9 @@ static int lock_box(struct stored_box *box, enum store_access access, struct clo
 	if (runs < 0)
 		r = runs;
 	if (runs == 1)
-		return err_set(err, -EBUSY, "box '%s' is in use: process %s runs it", box->name,
-			       who[0] == '\0' ? "?" : who);
+		return err_set(err, -EBUSY,
+			       "box '%s' is in use: process %s runs it (cloche kill ends it)",
+			       box->name, who[0] == '\0' ? "?" : who);
 	return r < 0 ? err_set(err, r, "cannot lock box '%s': %s", box->name, errno_text(r)) : 0;
 }
 
