@@ -184,8 +184,10 @@ static int changed(struct walk *walk, const struct tree *box_tree, const struct 
 	bool same_links;
 	int r = look_for_link(walk, box, below, &first, &same_links);
 	int what = r < 0 ? r : below->present ? compare(walk, box, below) : 0;
-	bool forged = mark_is(box->place, &box_tree->realm, "metacopy", 0) ||
-		      mark_is(box->place, &box_tree->realm, "redirect", 0);
+	unsigned marks = marks_of(box->place, &box_tree->realm);
+	bool forged = (marks & (MARK_METACOPY | MARK_REDIRECT)) != 0;
+	bool is_oldest = box->place.dir_fd == box->oldest.dir_fd &&
+			 strcmp(box->place.name, box->oldest.name) == 0;
 
 	if (what < 0)
 		return what;
@@ -206,7 +208,9 @@ static int changed(struct walk *walk, const struct tree *box_tree, const struct 
 	change->layer = box->layer;
 	change->on_host = below->on_host;
 	change->forged = forged;
-	change->copied = mark_is(box->oldest, &box_tree->realm, "origin", 0);
+	if (!is_oldest)
+		marks = marks_of(box->oldest, &box_tree->realm);
+	change->copied = (marks & MARK_ORIGIN) != 0;
 	if (walk->since || change_is_private(walk->changes, change))
 		change->conflict = CONFLICT_NONE;
 	else if (below->present)

@@ -96,7 +96,20 @@ static ssize_t attribute_get(struct place place, const char *name, void *value, 
 				     : SYS_RESULT(lgetxattr(path, name, value, size));
 }
 
-static ssize_t attribute_names(struct place place, char *names, size_t size)
+/* One name after the other, each with its NUL. */
+struct name_list {
+	const char *names;
+	ssize_t length;
+	char few[1024];
+	char *many; /* owned; NULL unless they are */
+};
+
+static void name_list_done(struct name_list *list)
+{
+	free(list->many);
+}
+
+static ssize_t list_names(struct place place, char *names, size_t size)
 {
 	char path[NAME_MAX + 64];
 	int r = path_of(place, path, sizeof(path));
@@ -105,6 +118,21 @@ static ssize_t attribute_names(struct place place, char *names, size_t size)
 		return r;
 	return place.name[0] == '\0' ? SYS_RESULT(listxattr(path, names, size))
 				     : SYS_RESULT(llistxattr(path, names, size));
+}
+
+static int name_list_read(struct name_list *list, struct place place)
+{
+	list->many = NULL;
+	list->names = list->few;
+	list->length = list_names(place, list->few, sizeof(list->few));
+	if (list->length == -ERANGE) {
+		list->names = list->many = malloc(XATTR_LIST_MAX);
+		list->length = list->many == NULL ? -ENOMEM
+						  : list_names(place, list->many, XATTR_LIST_MAX);
+	}
+	if (list->length == -EOPNOTSUPP)
+		list->length = 0;
+	return list->length < 0 ? (int)list->length : 0;
 }
 
 bool mark_is(struct place place, const struct realm *realm, const char *mark, char byte)
@@ -118,6 +146,24 @@ bool mark_is(struct place place, const struct realm *realm, const char *mark, ch
 	if (byte == 0)
 		return n >= 0 || n == -ERANGE;
 	return n > 0 && value[0] == byte;
+}
+
+unsigned marks_of(struct place place, const struct realm *realm)
+{
+	static const char *const marks[] = {"metacopy", "redirect", "origin"};
+	const char *prefix = realm->rooted ? "trusted.overlay." : "user.overlay.";
+	size_t length = strlen(prefix);
+	_own_(name_list_done) struct name_list names;
+	unsigned found = 0;
+
+	/* Of what cannot be looked at the worst is believed. */
+	if (name_list_read(&names, place) < 0)
+		return MARK_METACOPY;
+	for (const char *p = names.names; p < names.names + names.length; p += strlen(p) + 1)
+		for (unsigned i = 0; i < ARRAY_LENGTH(marks); i++)
+			if (strncmp(p, prefix, length) == 0 && strcmp(p + length, marks[i]) == 0)
+				found |= 1U << i;
+	return found;
 }
 
 /* The mark "origin" is overlayfs's struct ovl_fb: version, magic, length, flags, type of the
@@ -231,24 +277,12 @@ static int attribute_read(struct attribute *attribute, struct place place, const
 int attributes_read(struct attributes *ret_attributes, struct place place,
 		    const struct realm *realm)
 {
-	char few[1024];
-	_own_(freep) char *many = NULL;
-	char *names = few;
+	_own_(name_list_done) struct name_list names;
 	struct attributes attributes = {0};
-	ssize_t n = attribute_names(place, few, sizeof(few));
-	int r = 0;
+	int r = name_list_read(&names, place);
 
-	if (n == -ERANGE) {
-		names = many = malloc(XATTR_LIST_MAX);
-		n = many == NULL ? -ENOMEM : attribute_names(place, many, XATTR_LIST_MAX);
-	}
-	if (n == -EOPNOTSUPP || n == 0) {
-		*ret_attributes = attributes;
-		return 0;
-	}
-	if (n < 0)
-		return (int)n;
-	for (const char *p = names; p < names + n && r == 0; p += strlen(p) + 1) {
+	for (const char *p = names.names; r == 0 && p < names.names + names.length;
+	     p += strlen(p) + 1) {
 		if (!is_wanted(p))
 			continue;
 		struct attribute *list =

@@ -195,77 +195,83 @@ static int stage_host(const struct builder *b, const struct piece *piece, size_t
 	return r;
 }
 
-/* overlayfs wants two lower layers where there is no upper one. */
-static int add_empty(const struct builder *b, struct buf *lower)
+/* What lies below an overlay: the box's earlier layers, then the host's directory under its mask.
+ */
+struct lowers {
+	struct buf layers;
+	struct buf host;
+	int layer_count;
+};
+
+static void lowers_done(struct lowers *lowers)
 {
-	int r = sys_mkdir_all(b->staging_fd, "m/empty", 0755);
-
-	return r < 0 || strchr(buf_string(lower), ':') != NULL
-		       ? r
-		       : buf_text(lower, ":" STAGING "/m/empty");
-}
-
-/* No lower layer may be inside another, and the store is inside the host's directory: so that one
- * becomes an overlay by itself, inside which there is nothing. */
-static int wrap_host(const struct builder *b, size_t index, struct buf *lower)
-{
-	char name[32];
-	const struct overlay_parts parts = {.lower = buf_string(lower)};
-	int r = add_empty(b, lower);
-	_own_(closep) int mount_fd = r < 0 ? r : builder_mount_overlay(b, &parts);
-
-	(void)snprintf(name, sizeof(name), "n/%zu", index);
-	r = mount_fd < 0 ? mount_fd : sys_mkdir_all(b->staging_fd, name, 0755);
-	_own_(closep) int point_fd =
-		r < 0 ? r : sys_openat(b->staging_fd, name, O_PATH | O_DIRECTORY);
-	r = point_fd < 0 ? point_fd : sys_move_mount(mount_fd, point_fd);
-	buf_clear(lower);
-	return r < 0 ? r : buf_format(lower, STAGING "/%s", name);
+	buf_done(&lowers->layers);
+	buf_done(&lowers->host);
 }
 
 static int stage_lowers(const struct builder *b, const struct piece *piece, size_t index,
-			const char *name, struct overlay_parts *parts, struct buf *lower)
+			const char *name, struct lowers *lowers)
 {
-	struct buf host;
 	bool writable = piece->kind == PIECE_OVERLAY;
-	int layers = writable ? builder_stage_layers(b, "u", name, index, lower) : 0;
 
-	buf_init(&host, 4095);
-	int r = layers < 0 ? layers : stage_host(b, piece, index, &host);
-	if (r == 0 && layers > 0 && piece->host != NULL && builder_store_is_in(b, piece->host)) {
-		r = wrap_host(b, index, &host);
-		parts->wrapped = true;
-	}
-	if (r == 0)
-		r = buf_format(lower, "%s%s", lower->length > 0 ? ":" : "", buf_string(&host));
+	buf_init(&lowers->layers, 4095);
+	buf_init(&lowers->host, 4095);
+	lowers->layer_count =
+		writable ? builder_stage_layers(b, "u", name, index, &lowers->layers) : 0;
+	int r = lowers->layer_count < 0 ? lowers->layer_count
+					: stage_host(b, piece, index, &lowers->host);
 	if (r == 0 && !writable)
-		r = add_empty(b, lower);
-	buf_done(&host);
+		r = builder_add_empty(b, &lowers->host);
 	return r;
+}
+
+static int mount_over(const struct builder *b, const struct lowers *lowers,
+		      struct overlay_parts *parts)
+{
+	struct buf lower;
+
+	buf_init(&lower, 4095);
+	int r = buf_format(&lower, "%s%s%s", buf_string(&lowers->layers),
+			   lowers->layers.length > 0 ? ":" : "", buf_string(&lowers->host));
+	parts->lower = buf_string(&lower);
+	if (r == 0)
+		r = builder_mount_overlay(b, parts);
+	buf_done(&lower);
+	return r;
+}
+
+static int wrap(const struct builder *b, size_t index, struct lowers *lowers,
+		struct overlay_parts *parts)
+{
+	parts->wrapped = true;
+	return builder_wrap_lower(b, index, &lowers->host);
 }
 
 static int overlay(const struct builder *b, const struct piece *piece, size_t index)
 {
 	char name[NAME_MAX + 1];
-	struct buf lower;
-	struct overlay_parts parts = {.kind = NULL, .name = name};
+	_own_(lowers_done) struct lowers lowers;
+	struct overlay_parts parts = {.kind = piece->kind == PIECE_OVERLAY ? "u" : NULL,
+				      .name = name};
 
-	buf_init(&lower, 4095);
 	world_layer_name(piece->guest, name, sizeof(name));
-	if (piece->kind == PIECE_OVERLAY)
-		parts.kind = "u";
-	int r = stage_lowers(b, piece, index, name, &parts, &lower);
+	int r = stage_lowers(b, piece, index, name, &lowers);
+	bool may_wrap = lowers.layer_count > 0 && piece->host != NULL;
+	if (r == 0 && may_wrap && builder_store_is_in(b, piece->host))
+		r = wrap(b, index, &lowers, &parts);
 	if (r == 0 && parts.kind != NULL)
 		r = builder_make_upper(b, piece, "u", name);
-	if (r < 0) {
-		buf_done(&lower);
+	if (r < 0)
 		return b->err->text[0] != '\0'
 			       ? r
 			       : builder_fail(b, r, "prepare the layer of", piece->guest);
+	r = mount_over(b, &lowers, &parts);
+	/* The store is in there all the same, by another name: a bind mount's. */
+	if (r == -ELOOP && may_wrap && !parts.wrapped) {
+		r = wrap(b, index, &lowers, &parts);
+		r = r < 0 ? r : mount_over(b, &lowers, &parts);
 	}
-	parts.lower = buf_string(&lower);
-	_own_(closep) int mount_fd = builder_mount_overlay(b, &parts);
-	buf_done(&lower);
+	_own_(closep) int mount_fd = r;
 	return mount_fd < 0 ? builder_fail(b, mount_fd, "overlay", piece->guest)
 			    : attach(b, mount_fd, piece->guest);
 }

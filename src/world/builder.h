@@ -71,6 +71,13 @@ struct overlay_parts {
 /* A descriptor of the mount, attached nowhere that the box could see. */
 int builder_mount_overlay(const struct builder *b, const struct overlay_parts *parts);
 
+/* overlayfs wants two lower layers where there is no upper one. */
+int builder_add_empty(const struct builder *b, struct buf *lower);
+
+/* No lower layer may be inside another, and the store is inside the host's directory: so that one
+ * becomes an overlay by itself (of this index), inside which there is nothing. */
+int builder_wrap_lower(const struct builder *b, size_t index, struct buf *lower);
+
 #define MOUNT_FLAGS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 /* Any directory that every host has and no plan shows would do. */

@@ -128,3 +128,28 @@ int builder_mount_overlay(const struct builder *b, const struct overlay_parts *p
 		     : sys_fsmount(fs_fd,
 				   MOUNT_FLAGS | (parts->kind != NULL ? 0 : MOUNT_ATTR_RDONLY));
 }
+
+int builder_add_empty(const struct builder *b, struct buf *lower)
+{
+	int r = sys_mkdir_all(b->staging_fd, "m/empty", 0755);
+
+	return r < 0 || strchr(buf_string(lower), ':') != NULL
+		       ? r
+		       : buf_text(lower, ":" STAGING "/m/empty");
+}
+
+int builder_wrap_lower(const struct builder *b, size_t index, struct buf *lower)
+{
+	char name[32];
+	const struct overlay_parts parts = {.lower = buf_string(lower)};
+	int r = builder_add_empty(b, lower);
+	_own_(closep) int mount_fd = r < 0 ? r : builder_mount_overlay(b, &parts);
+
+	(void)snprintf(name, sizeof(name), "n/%zu", index);
+	r = mount_fd < 0 ? mount_fd : sys_mkdir_all(b->staging_fd, name, 0755);
+	_own_(closep) int point_fd =
+		r < 0 ? r : sys_openat(b->staging_fd, name, O_PATH | O_DIRECTORY);
+	r = point_fd < 0 ? point_fd : sys_move_mount(mount_fd, point_fd);
+	buf_clear(lower);
+	return r < 0 ? r : buf_format(lower, STAGING "/%s", name);
+}

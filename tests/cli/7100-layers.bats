@@ -436,6 +436,29 @@ assert b["snapshots"] == 0 and b["base"] is None and b["runs"] is False and b["m
 	prints old
 }
 
+# As where /home is mounted from somewhere else that is seen, too.
+@test "a store that is below what is copied by another name as well" {
+	need_root
+	mkdir real alias
+	chown nobody real
+	cat >steps <<-'E'
+		set -e
+		cd "$1/real"
+		export HOME=$1/alias XDG_DATA_HOME=$1/alias/data
+		"$2" run --copy "$1" -b aliased -- sh -c 'echo one >file'
+		"$2" box snapshot aliased one
+		"$2" run --copy "$1" -b aliased -- sh -c 'cat file; echo two >file'
+		"$2" run --copy "$1" -b aliased -- cat file
+		"$2" diff aliased
+		"$2" box remove aliased
+	E
+	# shellcheck disable=SC2016
+	run unshare --mount sh -c 'mount --bind "$1/real" "$1/alias" && exec setpriv --reuid nobody \
+		--regid nogroup --clear-groups sh "$1/steps" "$@"' - "$PWD" "$CLOCHE"
+	succeeds
+	[[ $output == $'one\ntwo\nA '*/real/file ]] || tell "not what was written"
+}
+
 # CLOCHE_FILES=1000000 for what takes minutes.
 @test "a removed box is gone completely, whatever is in it" {
 	local many=${CLOCHE_FILES:-20000} id
