@@ -4,6 +4,7 @@
  * all of this can be begun again at any point, by another process, in either direction.
  */
 #include "base/own.h"
+#include "box/aside.h"
 #include "box/commit.h"
 #include "box/tree.h"
 #include "sys/sys.h"
@@ -204,17 +205,19 @@ static int take_back_remove(const struct step *step, int dir_fd, const char *nam
 static int drop_staged(const struct commit *commit, const struct step *step)
 {
 	const char *name;
-	struct facts temp = {0};
 	_own_(closep) int dir_fd = step_open_parent(step, &name);
-	int r = dir_fd < 0 ? dir_fd : look(dir_fd, step->temp, &temp);
 
-	if (r < 0 || temp.ino == 0)
-		return r == -ENOENT || r == -ESTALE ? 0 : r;
-	/* Before "go" nothing else has ever had that name. Where nothing of the host's was replaced
-	 * it is somebody else's, who must not hold up the journal for good. */
-	if (commit->state != COMMIT_STAGING && step->staged_ino != 0 && !is_staged(step, &temp))
-		return step->had_old ? -EEXIST : 0;
-	return sys_remove_tree(dir_fd, step->temp);
+	if (dir_fd < 0)
+		return dir_fd == -ENOENT || dir_fd == -ESTALE ? 0 : dir_fd;
+	/* Which it is was not written down yet: before that nothing else has ever had the name. */
+	if (step->staged_ino == 0)
+		return sys_remove_tree(dir_fd, step->temp);
+	int r = aside_remove(dir_fd, step->temp, step->staged_dev, step->staged_ino);
+	/* Where nothing of the host's was replaced it is somebody else's, who must not hold up the
+	 * journal for good. */
+	if (r == -ESTALE)
+		return commit->state == COMMIT_STAGING || !step->had_old ? 0 : -EEXIST;
+	return r;
 }
 
 /* As if nothing had ever been in there. */
@@ -304,7 +307,10 @@ static int drop_old(struct commit *commit, const struct step *step)
 
 	if (is_lost(commit, step, dir_fd))
 		return 0;
-	return dir_fd < 0 ? dir_fd : sys_remove_tree(dir_fd, step->temp);
+	if (dir_fd < 0 || !step->had_old)
+		return dir_fd < 0 ? dir_fd : 0; /* Nothing was put under that name. */
+	int r = aside_remove(dir_fd, step->temp, step->old.dev, step->old.ino);
+	return r == -ESTALE ? 0 : r; /* Somebody else's. */
 }
 
 int commit_clean(struct commit *commit, struct cloche_err *err)

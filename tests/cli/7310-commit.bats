@@ -416,6 +416,33 @@ for name in (b"new\nline", b"esc\x1b[31m", b"\xff\xfe", b"-n", b" ", b"a" * 255,
 	nothing_left
 }
 
+# In a directory where others may rename, the old file's temporary name is given to something else
+# between "done" and the removal.
+@test "what others put in the place of what is to be removed is not removed" {
+	local temp=.cloche-0000000000000001-0 old
+	mkdir -p shared victim "$STORE/commits"
+	chmod 700 "$STORE/commits"
+	chmod 777 shared
+	echo new >shared/file
+	echo precious >victim/kept
+	for replaced in no yes; do
+		echo old >"shared/$temp"
+		old=$(stat --format '%d %i' "shared/$temp")
+		old="$old $((16#$(stat --format %f "shared/$temp"))) 4 $(stat --format %Y "shared/$temp") 0"
+		[ "$replaced" = no ] || { rm "shared/$temp" && mv victim "shared/$temp"; }
+		printf '%s\n' "cloche-commit 1" "put $temp $(stat --format '%d %i %Y 0' shared) $HERE/shared/file $old" \
+			"staged 0 $(stat --format '%d %i' shared/file)" "state 1" "state 3" >"$STORE/commits/$BOX"
+		cloche box list
+		cloche diff "$BOX" # Recovers it, or there is no such box.
+		[ ! -e "$STORE/commits/$BOX" ] || tell "not finished"
+		[ "$replaced" = yes ] || [ ! -e "shared/$temp" ]
+	done
+	[ "$(cat "shared/$temp/kept")" = precious ]
+	[ "$(cat shared/file)" = new ]
+	mv "shared/$temp" victim
+	nothing_left
+}
+
 @test "a link in the place of a directory is what could be below it" {
 	changes 'mkdir -p stuff .config two/.config; echo x >stuff/config.fish; ln -s ../stuff .config/fish
 		ln -s .config/git two/x; ln -s stuff .vim; ln -s ../stuff two/.config/nvim; ln -s stuff .local; ln -s stuff plain'
