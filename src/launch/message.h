@@ -16,6 +16,7 @@ enum message_kind {
 	MESSAGE_HELLO = 100,   /* init: I am there; comes with my credentials */
 	MESSAGE_GO,	       /* launcher: start the guest */
 	MESSAGE_TERMINAL,      /* monitor: comes with the pseudo-terminal's master */
+	MESSAGE_FOREGROUND,    /* guest: keys of that terminal reach it */
 	MESSAGE_STREAM,	       /* monitor: comes with stream value as the guest has it */
 	MESSAGE_SIGNAL,	       /* launcher: value is for the guest; usage.group: for its group */
 	MESSAGE_STOPPED,       /* init: the guest was stopped by signal value */
