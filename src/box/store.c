@@ -39,6 +39,15 @@ char *store_directory(const char *home, bool rooted)
 	return store_path(home, rooted, ".", path, sizeof(path)) < 0 ? NULL : realpath(path, NULL);
 }
 
+static int cannot_make(const char *path, int code, struct cloche_err *err)
+{
+	const char *hint = path[0] == '/' && (code == -EACCES || code == -EROFS)
+				   ? "; XDG_DATA_HOME can name another place"
+				   : "";
+
+	return err_set(err, code, "cannot make '%s': %s%s", path, errno_text(code), hint);
+}
+
 int store_open_private(int dir_fd, const char *path, struct cloche_err *err)
 {
 	struct stat st;
@@ -47,7 +56,7 @@ int store_open_private(int dir_fd, const char *path, struct cloche_err *err)
 
 	(void)umask(saved);
 	if (r < 0)
-		return err_set(err, r, "cannot make '%s': %s", path, errno_text(r));
+		return cannot_make(path, r, err);
 	_own_(closep) int fd = sys_openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	r = fd < 0 ? fd : sys_fstat(fd, &st);
 	if (r < 0)
@@ -72,7 +81,9 @@ static int open_outermost(const char *path, struct cloche_err *err)
 	int r = sys_mkdir_all(AT_FDCWD, path, 0700);
 
 	(void)umask(saved);
-	_own_(closep) int fd = r < 0 ? r : sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+	if (r < 0)
+		return cannot_make(path, r, err);
+	_own_(closep) int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return err_set(err, fd, "'%s': %s", path, errno_text(fd));
 	if (!store_is_ours(fd))
@@ -92,9 +103,10 @@ int store_open(struct store *ret_store, const char *home, bool rooted, struct cl
 	if (r < 0)
 		return err_set(err, r, "'%s': %s", home, errno_text(r));
 	path[strlen(path) - 1] = '\0';
-	r = store.fd = open_outermost(path, err);
-	if (r >= 0)
-		r = store.boxes_fd = store_open_private(store.fd, "boxes", err);
+	store.fd = open_outermost(path, err);
+	if (store.fd < 0)
+		return store.fd;
+	r = store.boxes_fd = store_open_private(store.fd, "boxes", err);
 	if (r >= 0)
 		r = store.layers_fd = store_open_private(store.fd, "layers", err);
 	if (r >= 0)

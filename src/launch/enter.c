@@ -183,6 +183,7 @@ static void take_terminal(struct enter *e, int take_fd)
 	}
 	terminal_prepare(e->terminal_mask, take_fd);
 	terminal_start(&e->terminal, take_fd);
+	terminal_ready(&e->terminal); /* Whoever leads the session inside passes keys on. */
 	send_message(e, &(struct message){.kind = MESSAGE_GO});
 }
 

@@ -26,6 +26,13 @@ static _Noreturn void give_up(const struct launch *launch, int code, const char 
 	fail_to_launcher(launch, &err);
 }
 
+static void in_foreground(const struct launch *launch)
+{
+	const struct message message = {.kind = MESSAGE_FOREGROUND};
+
+	(void)sys_send_fd(launch->link_fd, &message, sizeof(message), -1); /* It may be gone. */
+}
+
 static int set_streams(const struct launch *launch, const struct init_options *options)
 {
 	for (int i = 0; i < 3; i++) {
@@ -258,6 +265,8 @@ _Noreturn void guest_process(struct launch *launch, const struct init_options *o
 		r = set_group(options->slave_fd);
 	if (r < 0)
 		give_up(launch, r, "the guest's terminal");
+	if (options->slave_fd >= 0)
+		in_foreground(launch);
 	r = set_limits(launch);
 	if (r < 0)
 		give_up(launch, r, "the guest's limits");

@@ -52,9 +52,22 @@ static int confine(void)
 	return r < 0 ? r : own_filter_install(&calls);
 }
 
+/* Signals that came before there was a guest, a bit each. */
+struct early {
+	uint64_t single;
+	uint64_t group;
+};
+
+static void keep_signal(struct early *early, const struct message *message)
+{
+	if (message->value > 0 && message->value <= 64)
+		*(message->group != 0 ? &early->group : &early->single) |= 1ULL
+									   << (message->value - 1);
+}
+
 /* Where there are cgroups, says hello, so that the launcher learns our pid and can put us into
  * them, and waits for go. */
-static int wait_go(const struct launch *launch)
+static int wait_go(const struct launch *launch, struct early *early)
 {
 	struct message message;
 
@@ -68,6 +81,8 @@ static int wait_go(const struct launch *launch)
 			return -EPIPE;
 		if (message.kind == MESSAGE_GO)
 			return 0;
+		if (message.kind == MESSAGE_SIGNAL)
+			keep_signal(early, &message);
 	}
 }
 
@@ -127,10 +142,21 @@ static void reap(const struct launch *launch, pid_t guest, int exec_fd, struct r
 	}
 }
 
-static void pass_signal(const struct message *message, pid_t guest)
+/* It leads its group, but for its first moments, in which it is alone. Gone already: fine. */
+static void pass_signal(pid_t guest, int signal, bool group)
 {
-	/* It leads its group. Gone already: fine. */
-	(void)sys_kill(message->group != 0 ? -guest : guest, message->value);
+	if (!group || sys_kill(-guest, signal) == -ESRCH)
+		(void)sys_kill(guest, signal);
+}
+
+static void pass_early(pid_t guest, const struct early *early)
+{
+	for (int signal = 1; signal <= 64; signal++) {
+		const uint64_t bit = 1ULL << (signal - 1);
+
+		if (((early->single | early->group) & bit) != 0)
+			pass_signal(guest, signal, (early->group & bit) != 0);
+	}
 }
 
 static _Noreturn void serve(const struct launch *launch, pid_t guest, int exec_fd, int signal_fd)
@@ -159,7 +185,7 @@ static _Noreturn void serve(const struct launch *launch, pid_t guest, int exec_f
 		if (sys_recv_fd(launch->link_fd, &message, sizeof(message), NULL, NULL) <= 0)
 			_exit(EXIT_OURS);
 		if (message.kind == MESSAGE_SIGNAL)
-			pass_signal(&message, guest);
+			pass_signal(guest, message.value, message.group != 0);
 	}
 }
 
@@ -191,6 +217,7 @@ static int start_guest(struct launch *launch, const struct init_options *options
 _Noreturn void init_process(struct launch *launch, const struct init_options *options)
 {
 	struct cloche_err err = {0};
+	struct early early = {0};
 	sigset_t children;
 	pid_t guest = 0;
 	int exec_fd = -1;
@@ -214,7 +241,7 @@ _Noreturn void init_process(struct launch *launch, const struct init_options *op
 		(void)err_set(&err, r, "the box's first process cannot start: %s", errno_text(r));
 		fail_to_launcher(launch, &err);
 	}
-	if (wait_go(launch) < 0)
+	if (wait_go(launch, &early) < 0)
 		_exit(EXIT_OURS);
 	(void)sigemptyset(&children);
 	(void)sigaddset(&children, SIGCHLD);
@@ -222,6 +249,7 @@ _Noreturn void init_process(struct launch *launch, const struct init_options *op
 	int signal_fd = SYS_RESULT(signalfd(-1, &children, SFD_CLOEXEC));
 	r = signal_fd < 0 ? signal_fd : start_guest(launch, options, &guest, &exec_fd);
 	if (r == 0) {
+		pass_early(guest, &early);
 		launch_forget_caller(launch);
 		/* Only what the loop needs stays open: the guest's streams are the guest's. */
 		const int kept[] = {launch->link_fd, exec_fd, signal_fd};

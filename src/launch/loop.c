@@ -158,6 +158,16 @@ static void take_exited(struct loop *loop, const struct message *message)
 	report->peak_kb = message->peak_kb;
 }
 
+/* Who could not go on because the guest was killed (Ctrl-C, say) on its way to the program has
+ * nothing new to tell. */
+static void take_failed(struct loop *loop, struct message *message)
+{
+	message->text[sizeof(message->text) - 1] = '\0';
+	if (loop->failure == 0 && !(loop->exited && WIFSIGNALED(loop->wait_status)))
+		loop->failure = err_set(loop->err, message->value, "%s", message->text);
+	kill_box(loop, END_NOT_STARTED);
+}
+
 /* A message from the box; false at its end. */
 static bool take_message(struct loop *loop)
 {
@@ -187,6 +197,9 @@ static bool take_message(struct loop *loop)
 		if (owned_fd >= 0 && loop->terminal.master_fd < 0)
 			terminal_start(&loop->terminal, TAKE_FD(&owned_fd));
 		break;
+	case MESSAGE_FOREGROUND:
+		terminal_ready(&loop->terminal);
+		break;
 	case MESSAGE_STREAM:
 		streams_take(&loop->launch->streams, in.message.value, TAKE_FD(&owned_fd));
 		break;
@@ -203,10 +216,7 @@ static bool take_message(struct loop *loop)
 		take_exited(loop, &in.message);
 		break;
 	case MESSAGE_FAILED:
-		in.message.text[sizeof(in.message.text) - 1] = '\0';
-		if (loop->failure == 0)
-			loop->failure = err_set(loop->err, in.message.value, "%s", in.message.text);
-		kill_box(loop, END_NOT_STARTED);
+		take_failed(loop, &in.message);
 		break;
 	case MESSAGE_STARTED:
 		if (loop->launch->options->owner != NULL)

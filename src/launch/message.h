@@ -18,6 +18,7 @@ enum message_kind {
 	MESSAGE_GO,	       /* launcher: start the guest */
 	MESSAGE_READY,	       /* porter: what is it to be? */
 	MESSAGE_TERMINAL,      /* monitor: comes with the pseudo-terminal's master */
+	MESSAGE_FOREGROUND,    /* guest: keys of that terminal reach it */
 	MESSAGE_STREAM,	       /* monitor: comes with stream value as the guest has it */
 	MESSAGE_SIGNAL,	       /* launcher: value is for the guest; usage.group: for its group */
 	MESSAGE_STOPPED,       /* init: the guest was stopped by signal value */

@@ -313,12 +313,16 @@ static void settle(struct launch *launch, const struct start *start, struct moni
 		_exit(EXIT_OURS); /* The kernel ends the box with us. */
 }
 
-static void fail_to_watch(const struct launch *launch, int code)
+static void fail_to_watch(const struct launch *launch, int init_fd, int code)
 {
 	struct cloche_err err = {0};
+	struct pollfd init = {.fd = init_fd, .events = POLLIN};
 
-	if (code == -ESRCH)
-		_exit(EXIT_OURS); /* The guest died on its way; init tells. */
+	if (code == -ESRCH) {
+		/* The guest died on its way. Init tells, and would end with us. */
+		(void)sys_poll(&init, 1, 1000);
+		_exit(EXIT_OURS);
+	}
 	(void)err_set(&err, code, "the monitor cannot watch the guest: %s%s", errno_text(code),
 		      code == -EBUSY
 			      ? "; another program watches this process already (a container "
@@ -344,11 +348,11 @@ static _Noreturn void serve(struct launch *launch, struct start *start)
 		monitor.memory_bytes = launch->policy->limits.memory_bytes;
 	int guest_fd = meet_guest(launch, start->setup_fd, &guest_pid);
 	if (guest_fd < 0)
-		fail_to_watch(launch, guest_fd);
+		fail_to_watch(launch, start->init_fd, guest_fd);
 	settle(launch, start, &monitor, guest_fd);
 	monitor.listener_fd = take_listener(launch, guest_pid, guest_fd, start->init_fd);
 	if (monitor.listener_fd < 0)
-		fail_to_watch(launch, monitor.listener_fd);
+		fail_to_watch(launch, start->init_fd, monitor.listener_fd);
 	(void)close(guest_fd);
 	if (plan_uses(&launch->plan, ROUTE_STOP) && stop_attach(&monitor, guest_pid) < 0)
 		_exit(EXIT_OURS);

@@ -2,6 +2,7 @@
 #include "launch/network.h"
 
 #include "base/own.h"
+#include "launch/signals.h"
 #include "sys/sys.h"
 
 #include <linux/futex.h>
@@ -86,7 +87,13 @@ int network_begin(struct launch *launch, struct cloche_err *err)
 			       .handshake = launch->handshake};
 	launch->handshake->network = 0;
 	launch->handshake->joined = 0;
+	/* What is pressed on the caller's terminal is for the box, which waits for this. */
+	sigset_t passed;
+	sigset_t saved;
+	signals_passed(&passed);
+	(void)sigprocmask(SIG_BLOCK, &passed, &saved);
 	int pid = sys_clone_sharing(help, &order, stack + sizeof(stack), &launch->network_fd);
+	(void)sigprocmask(SIG_SETMASK, &saved, NULL);
 	if (pid < 0)
 		return err_set(err, pid, "cannot make the box's network: %s", errno_text(pid));
 	launch->network_pid = pid;

@@ -30,7 +30,7 @@ void terminal_raw(struct terminal *terminal)
 {
 	pid_t group = 0;
 
-	if (terminal->input_fd < 0 || terminal->raw || terminal->master_fd < 0)
+	if (terminal->input_fd < 0 || terminal->raw || terminal->master_fd < 0 || !terminal->ready)
 		return;
 	/* In the background the terminal is somebody else's. */
 	if (SYS_RESULT(ioctl(terminal->input_fd, TIOCGPGRP, &group)) < 0 || group != getpgrp())
@@ -97,6 +97,12 @@ void terminal_start(struct terminal *terminal, int take_master_fd)
 	terminal->write_fd = open_again(terminal->output_fd);
 	(void)SYS_RESULT(fcntl(take_master_fd, F_SETFL, O_NONBLOCK));
 	terminal_resize(terminal); /* It may have changed meanwhile. */
+	terminal_raw(terminal);
+}
+
+void terminal_ready(struct terminal *terminal)
+{
+	terminal->ready = true;
 	terminal_raw(terminal);
 }
 

@@ -19,6 +19,7 @@ struct terminal {
 	int input_fd;  /* borrowed; the caller's terminal for reading, or -1 */
 	int output_fd; /* borrowed */
 	int write_fd;  /* owned: the same terminal, which nobody waits for; or -1 */
+	bool ready;    /* keys reach the guest; until then they are the caller's terminal's */
 	bool raw;
 	bool input_done;
 	struct termios saved;
@@ -34,6 +35,9 @@ void terminal_init(struct terminal *terminal, int mask);
  * starts: it sees them, and may change them, at once. */
 void terminal_prepare(int mask, int master_fd);
 void terminal_start(struct terminal *terminal, int take_master_fd);
+/* The guest is in the foreground of its terminal. What is typed earlier stays with the caller's,
+ * whose Ctrl-C is a signal to us: the guest's would have nobody to send one to. */
+void terminal_ready(struct terminal *terminal);
 /* The caller's modes again; and raw again, after a stop. */
 void terminal_restore(struct terminal *terminal);
 void terminal_raw(struct terminal *terminal);

@@ -116,16 +116,21 @@ int sys_mkdir_all(int dir_fd, const char *path, mode_t mode)
 	if (length >= sizeof(copy))
 		return -ENAMETOOLONG;
 	memcpy(copy, path, length + 1);
+	int refused = 0;
 	for (char *p = copy + 1; *p != '\0'; p++) {
 		if (*p != '/')
 			continue;
 		*p = '\0';
 		int r = sys_mkdirat(dir_fd, copy, mode);
 		*p = '/';
-		if (r < 0 && r != -EEXIST && r != -EROFS && r != -EACCES)
-			return r;
+		if (r == -EROFS || r == -EACCES)
+			refused = r; /* It may be there all the same. */
+		else if (r < 0 && r != -EEXIST)
+			return r == -ENOENT && refused < 0 ? refused : r;
 	}
 	int r = sys_mkdirat(dir_fd, copy, mode);
+	if (r == -ENOENT && refused < 0)
+		return refused;
 	return r == -EEXIST ? 0 : r;
 }
 

@@ -150,6 +150,18 @@ bool host_mounts_below(const struct host_mounts *mounts, const char *path)
 	return false;
 }
 
+bool host_mounts_between(const struct host_mounts *mounts, const char *dir, const char *path)
+{
+	for (size_t i = 0; i < mounts->count; i++) {
+		const char *mount = mounts->list[i].path;
+
+		if (path_below(mount, dir) && strcmp(mount, dir) != 0 && path_below(path, mount) &&
+		    strcmp(mount, path) != 0)
+			return true;
+	}
+	return false;
+}
+
 bool host_mounts_are_pseudo(const struct host_mounts *mounts, const char *path)
 {
 	for (size_t i = 0; i < mounts->count; i++) {

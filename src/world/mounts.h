@@ -32,4 +32,7 @@ bool host_mounts_are_pseudo(const struct host_mounts *mounts, const char *path);
 /* Something is mounted strictly below path. */
 bool host_mounts_below(const struct host_mounts *mounts, const char *path);
 
+/* Something is mounted strictly between a directory and a path in it. */
+bool host_mounts_between(const struct host_mounts *mounts, const char *dir, const char *path);
+
 #endif

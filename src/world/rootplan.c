@@ -60,6 +60,18 @@ static int host_has(struct maker *m, const char *host, const char *path, bool is
 	return 1;
 }
 
+/* The same of what a piece shows. One that leaves out what is mounted below its directory has the
+ * mount points themselves, but nothing that is seen in them. */
+static int piece_has(struct maker *m, const struct piece *piece, const char *path, bool is_dir)
+{
+	char full[PATH_MAX];
+
+	path_join(full, piece->host, path);
+	if (!piece->recursive && host_mounts_between(m->mounts, piece->host, full))
+		return 0;
+	return host_has(m, piece->host, path, is_dir);
+}
+
 /* What is mounted inside a directory that the guest may write to lies over an inode: with a
  * directory above it renamed it goes along, and the next box would look for it in vain. Nobody
  * renames a mount point, so these directories become some. */
@@ -113,7 +125,7 @@ static int need_point(struct maker *m, const char *guest, bool is_dir)
 	const char *path = path_under(guest, piece->guest);
 	/* A skeleton shows what is on the host, and has no host directory of its own. */
 	const struct view *view = piece->host != NULL ? NULL : view_around(m, guest);
-	int r = piece->host != NULL ? host_has(m, piece->host, path, is_dir)
+	int r = piece->host != NULL ? piece_has(m, piece, path, is_dir)
 		: view == NULL	    ? 0
 			       : host_has(m, view->host, path_under(guest, view->guest), is_dir);
 	if (view != NULL && r > 0)
@@ -280,6 +292,23 @@ static int add_skeleton(struct maker *m, const struct view *view, const char *ho
 	return r;
 }
 
+/* Whether this is the view that shows what is at `guest`: the innermost one, or one around it that
+ * shows the same. */
+static bool shows(const struct maker *m, const struct view *view, const char *guest)
+{
+	const struct view *inner = views_find(&m->views, m->views.count, guest);
+
+	while (inner != NULL && inner != view) {
+		size_t index = (size_t)(inner - m->views.list);
+		const struct view *around = views_find(&m->views, index, inner->guest);
+
+		if (!is_more_of_the_same(m, inner, around))
+			return false;
+		inner = around;
+	}
+	return inner == view;
+}
+
 /* Each mount below, as a piece of its own; what a mount point covers stays covered. */
 static int add_mounts_below(struct maker *m, const struct view *view, const char *host,
 			    const char *guest)
@@ -293,8 +322,7 @@ static int add_mounts_below(struct maker *m, const struct view *view, const char
 		    host_mounts_are_pseudo(m->mounts, mount->path))
 			continue;
 		path_join(guest_path, guest, path_under(mount->path, host));
-		const struct view *inner = views_find(&m->views, m->views.count, guest_path);
-		if (is_reserved(guest_path) || inner == NULL || inner->class != view->class ||
+		if (is_reserved(guest_path) || !shows(m, view, guest_path) ||
 		    sys_fstatat(AT_FDCWD, mount->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		struct piece piece = {

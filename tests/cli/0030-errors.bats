@@ -173,6 +173,14 @@ nothing_left() {
 	one_line 125 "/no/such/directory/report"
 }
 
+@test "a place for boxes that cannot be made" {
+	need_user # Root's is always the same.
+	XDG_DATA_HOME=/usr/cloche-test/data box -b box -- true
+	one_line 125 "'/usr/cloche-test/data/cloche': Permission denied; XDG_DATA_HOME"
+	XDG_DATA_HOME=/proc/cloche-test box -b box -- true
+	one_line 125 "'/proc/cloche-test/cloche': No such file or directory"
+}
+
 @test "no user namespaces" {
 	need_user
 	run unshare --user --map-current-user --keep-caps true

@@ -290,3 +290,30 @@ load ../helpers
 	succeeds
 	prints $'there\nnew'
 }
+
+@test "the current directory with mounts in it, devices among them" {
+	need_root
+	mkdir -p root/dev root/mnt/a
+	# What is mounted in a copy is one; the kernel's own is not shown, but what is named in it.
+	run --separate-stderr unshare --mount sh -c '
+		cd root && mount --rbind /dev dev && mount -t tmpfs none mnt && mkdir mnt/a &&
+			mount -t tmpfs none mnt/a && echo there >mnt/a/file || exit 77
+		"$1" run -- sh -c "cat mnt/a/file; echo new >mnt/a/made; cat mnt/a/made; ls dev" &&
+			"$1" run --write dev/shm --read dev/null -- ls dev && ls mnt/a
+	' sh "$CLOCHE"
+	[ "$status" != 77 ] || skip "no mounts here"
+	succeeds
+	prints $'there\nnew\nnull\nshm\nfile'
+}
+
+@test "the current directory is another file system within a private directory" {
+	need_root
+	mkdir -p root
+	run --separate-stderr unshare --mount sh -c '
+		mount -t tmpfs none "$PWD/root" && cd "$PWD/root" && echo there >file || exit 77
+		"$1" run -- cat file
+	' sh "$CLOCHE"
+	[ "$status" != 77 ] || skip "no mounts here"
+	succeeds
+	prints there
+}
