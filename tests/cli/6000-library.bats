@@ -56,6 +56,23 @@ build_example() { # NAME
 	fi
 }
 
+@test "the manual page has what the header has, and nothing else" {
+	local source=${CLOCHE_SOURCE:-${BATS_TEST_DIRNAME%/tests/cli}} name
+	[ -r "$source/man/libcloche.3.scd" ] || skip "the manual pages are not here to be read"
+	diff <(python3 "$source/tools/api-words" "$source/include/cloche/cloche.h") \
+		<(awk '/^# REFERENCE/ { in_it = 1 } /^# RETURN/ { in_it = 0 }
+			in_it && /^```/ { block = !block; next } in_it && block' \
+			"$source/man/libcloche.3.scd")
+	# Whatever is exported is in there.
+	while read -r name; do
+		grep -q "\<$name(" "$source/man/libcloche.3.scd" || tell "$name is not in libcloche(3)"
+	done <"$source/tests/lib/symbols"
+	# And its text names nothing that there is not.
+	while read -r name; do
+		grep -q "\<$name\>" "$source/include/cloche/cloche.h" || tell "there is no $name"
+	done < <(grep -o '\<\(cloche_[a-z_]*[a-z]\|CLOCHE_[A-Z_]*[A-Z]\)\>' "$source/man/libcloche.3.scd" | sort -u)
+}
+
 @test "what is exported is what is listed" {
 	installed
 	need_command nm
