@@ -24,11 +24,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /* More output than this is wrong whatever it says. */
-#define OUTPUT_MAX "64M"
+#define OUTPUT_MAX	 (64 << 20)
+#define OUTPUT_MAX_WORDS "64M"
 
 struct submission {
 	const char *input;
@@ -83,7 +85,7 @@ static int make_policy(struct cloche_policy *policy, const struct submission *su
 		{"wall", submission->time},
 		{"memory", submission->memory},
 		{"tasks", "32"},
-		{"disk", OUTPUT_MAX},
+		{"disk", OUTPUT_MAX_WORDS},
 		{"net", "own"}, /* the policy's refusal would come before the hook */
 	};
 	int r = cloche_policy_add(policy, "strict", err);
@@ -100,9 +102,13 @@ static int make_policy(struct cloche_policy *policy, const struct submission *su
 
 static int add_hooks(struct cloche_box *box, int *started, struct cloche_err *err)
 {
-	static const char *const forbidden[] = {"socket", "socketpair", "ptrace", "kill"};
+	/* A program may send itself signals (tgkill: abort does), others it has none to send to. */
+	static const char *const forbidden[] = {"socket", "socketpair", "ptrace", "kill",
+						"pidfd_send_signal"};
 	int r = cloche_box_hook(box, "execve", CLOCHE_ON, one_program, started, err);
 
+	if (r == 0)
+		r = cloche_box_hook(box, "execveat", CLOCHE_ON, forbid, NULL, err);
 	for (size_t i = 0; r == 0 && i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
 		r = cloche_box_hook(box, forbidden[i], CLOCHE_ON, forbid, NULL, err);
 	return r;
@@ -239,6 +245,8 @@ static int judge(struct submission *submission, FILE *output, FILE *expected,
 
 int main(int argc, char **argv)
 {
+	/* The output is a file of ours, which no limit of the box counts. */
+	const struct rlimit output_limit = {OUTPUT_MAX, OUTPUT_MAX};
 	struct submission submission = {.time = "2s", .memory = "256M"};
 	struct cloche_err err = {0};
 	int option;
@@ -265,6 +273,7 @@ int main(int argc, char **argv)
 		perror("judge: input, expected output, or a temporary file");
 		return 125;
 	}
+	(void)setrlimit(RLIMIT_FSIZE, &output_limit);
 	int r = judge(&submission, output, expected, &err);
 	fclose(output);
 	fclose(expected);

@@ -8,7 +8,11 @@
 -- into every process (the vDSO), which reads a page of the kernel's own; no hook, and no filter,
 -- sees that. The hooks below answer the calls that are really made: those of programs without the
 -- vDSO, and those for clocks that it does not know. A program that shall believe in another time
--- needs more than that.
+-- needs more than that; the times of new files tell the true one, too.
+--
+-- What the machine is also stands in files of /proc. Those that say something else than the calls do
+-- are not there: then the C library counts processors by the call (sysconf, nproc --all). Instructions
+-- that ask the processor itself (cpuid) cannot be answered by anybody.
 
 extends "default"
 
@@ -58,3 +62,18 @@ on.sched_getaffinity = function(call)
 	end
 	return answer(8)
 end
+
+local telling = {
+	["/proc/cpuinfo"] = true, ["/proc/stat"] = true, ["/proc/version"] = true,
+	["/proc/sys/kernel/osrelease"] = true, ["/proc/sys/kernel/hostname"] = true,
+	["/proc/sys/kernel/version"] = true,
+}
+
+local function open(call)
+	-- Where it leads, by whatever name: "/proc/./stat", "../proc/stat".
+	if call.path and telling[call:real(call.path, call.dirfd) or ""] then
+		return deny "ENOENT"
+	end
+end
+
+on.open, on.openat, on.openat2 = open, open, open

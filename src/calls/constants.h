@@ -29,6 +29,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+/* The C library's has O_DIRECTORY in it, which most opens of directories set. */
+#undef __O_TMPFILE
+#define __O_TMPFILE 020000000
+
 #ifndef PR_SET_MDWE
 #define PR_SET_MDWE 65
 #endif

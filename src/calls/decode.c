@@ -304,6 +304,11 @@ static void show_strings(struct decoder *decoder, const struct item *item)
 	show_close(decoder, max != 0);
 }
 
+static bool is_call(const struct decoder *decoder, enum sc sc)
+{
+	return decoder->call->info == &calls_table[sc];
+}
+
 static void show_buffer(struct decoder *decoder, const struct item *item)
 {
 	uint8_t bytes[DECODE_STRING_MAX];
@@ -314,6 +319,13 @@ static void show_buffer(struct decoder *decoder, const struct item *item)
 		show_type(decoder, item->name, item->about, item->value, length);
 		return;
 	}
+	if (is_call(decoder, SC_getdents) || is_call(decoder, SC_getdents64)) {
+		show_entries(decoder, item->name, item->value, length);
+		return;
+	}
+	/* What ends it is not part of the path. */
+	if (is_call(decoder, SC_getcwd) && length > 0 && length != UINT64_MAX)
+		length--;
 	if (length > decoder->data_left)
 		length = decoder->data_left;
 	size_t shown = length < max ? (size_t)length : max;

@@ -16,6 +16,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#define ENTRIES_MAX 10000
+
 static void address_unix(const uint8_t *bytes, size_t length, struct decode_address *address)
 {
 	size_t path = offsetof(struct sockaddr_un, sun_path);
@@ -358,4 +360,31 @@ void show_wait_status(struct decoder *decoder, const char *name, uint32_t status
 	show_words(decoder, name, buf_string(&text), status);
 	buf_done(&signal);
 	buf_done(&text);
+}
+
+void show_entries(struct decoder *decoder, const char *name, uint64_t address, uint64_t length)
+{
+	/* Inode and offset come before the length, in getdents as long as a pointer. */
+	bool wide = decoder->call->info == &calls_table[SC_getdents64] ||
+		    decoder->call->abi == ABI_X86_64;
+	uint64_t at = 0;
+	unsigned int count = 0;
+	char text[64];
+
+	while (at < length && count < ENTRIES_MAX) {
+		uint16_t size = 0;
+
+		if (!fetch(decoder, address + at + (wide ? 16 : 8), &size, sizeof(size)) ||
+		    size == 0 || size > length - at)
+			break;
+		at += size;
+		count++;
+	}
+	if (at < length && count < ENTRIES_MAX) {
+		show_address(decoder, name, address);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%#llx /* %u%s entries */", (unsigned long long)address,
+		       count, at < length ? " or more" : "");
+	show_words(decoder, name, text, address);
 }

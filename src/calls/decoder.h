@@ -66,6 +66,8 @@ void show_layout(struct decoder *decoder, const char *name, const struct layout 
 bool show_special(struct decoder *decoder, const char *name, const char *type, uint64_t address,
 		  uint64_t length);
 void show_sockaddr(struct decoder *decoder, const char *name, uint64_t address, uint64_t length);
+/* What getdents has written: only how many there are, as what is in there fills screens. */
+void show_entries(struct decoder *decoder, const char *name, uint64_t address, uint64_t length);
 void show_control(struct decoder *decoder, const char *name, uint64_t address, uint64_t length);
 void show_sigset(struct decoder *decoder, const char *name, uint64_t set, unsigned int bits);
 void show_wait_status(struct decoder *decoder, const char *name, uint32_t status);

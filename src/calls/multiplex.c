@@ -3,6 +3,8 @@
 
 #include "base/own.h"
 
+#include <errno.h>
+
 #include <string.h>
 
 #define IPC_NEW_LAYOUT 0x100 /* IPC_64 of linux/ipc.h: every libc asks so */
@@ -75,7 +77,11 @@ static int complete_ipc(const struct multiplexed *row, const uint64_t args[CALL_
 {
 	uint64_t words[2] = {0};
 	int r = 0;
+	bool led =
+		(row->call == SC_msgrcv && (uint32_t)args[0] >> 16 == 0) || row->call == SC_semctl;
 
+	if (led && (uint32_t)args[4] == 0)
+		return -EINVAL; /* The kernel asks before it looks. */
 	if (row->call == SC_msgrcv && (uint32_t)args[0] >> 16 == 0) {
 		ret->from_memory = true;
 		r = read_words(read, context, args[4], words, 2);

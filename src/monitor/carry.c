@@ -10,6 +10,7 @@
 #include "base/own.h"
 #include "monitor/deep.h"
 #include "monitor/self.h"
+#include "monitor/within.h"
 #include "sys/sys.h"
 
 #include <string.h>
@@ -254,6 +255,39 @@ static bool plain_open(const struct job *job, uint64_t flags)
 	       (flags & (O_CREAT | O_NOFOLLOW)) == 0;
 }
 
+/* The bits that the kernel knows; open ignores others, and openat2 does not. */
+#define OPEN_FLAGS                                                                                 \
+	((uint64_t)(O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK |    \
+		    O_SYNC | O_DSYNC | O_ASYNC | O_DIRECT | KERNEL_LARGEFILE | O_DIRECTORY |       \
+		    O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE))
+#define KERNEL_LARGEFILE 0100000 /* the C library's is 0 */
+
+/* The same open as openat2, which can be told to follow no link that leads out of the mounts. */
+static int64_t open_within(struct job *job)
+{
+	enum sc sc = job->call->sc;
+	uint64_t *a = job->args;
+	bool at = sc == SC_openat || sc == SC_openat2;
+	int base_fd = at ? (int)a[0] : AT_FDCWD;
+	const char *path = (const char *)(uintptr_t)a[job->path_index];
+	uint64_t mode = sc == SC_openat ? a[3] : sc == SC_open ? a[2] : a[1];
+
+	if (path != NULL && path[0] != '/' && !within_mounts(base_fd, ""))
+		return CARRY_CANNOT;
+	if (sc == SC_openat2) {
+		struct open_how *how = (struct open_how *)(uintptr_t)a[2];
+
+		if (how != NULL && a[3] >= sizeof(*how))
+			how->resolve |= RESOLVE_NO_MAGICLINKS;
+		return SYS_RAW(SYS_openat2, base_fd, path, how, a[3]);
+	}
+	struct open_how how = {.flags = open_flags(job) & OPEN_FLAGS,
+			       .resolve = RESOLVE_NO_MAGICLINKS};
+	if ((how.flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))) != 0)
+		how.mode = mode & 07777;
+	return SYS_RAW(SYS_openat2, base_fd, path, &how, sizeof(how));
+}
+
 static int64_t make_open(struct job *job, uint64_t *ret_flags)
 {
 	uint64_t flags = open_flags(job);
@@ -273,8 +307,8 @@ static int64_t make_open(struct job *job, uint64_t *ret_flags)
 	}
 	/* Whatever it has become since: it does not wait, and no terminal becomes ours. */
 	set_open_flags(job, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	int64_t fd = make(job);
-	if (fd == -ENXIO || fd == -EAGAIN)
+	int64_t fd = within_matters() ? open_within(job) : make(job);
+	if (fd == -ENXIO || fd == -EAGAIN || (fd == -ELOOP && within_matters()))
 		return CARRY_CANNOT;
 	if (fd >= 0 && (flags & O_NONBLOCK) == 0)
 		(void)SYS_RESULT(fcntl((int)fd, F_SETFL,
@@ -326,6 +360,24 @@ static bool leads_to_self(const struct job *job)
 	return false;
 }
 
+bool carry_keeps_within(enum sc sc)
+{
+	return opens(sc) || carry_changes_names(sc);
+}
+
+static int64_t make_entered(struct job *job, const struct task_entry *entry, uint64_t *ret_flags)
+{
+	bool open = opens(job->call->sc);
+	bool walled = within_matters() && carry_keeps_within(job->call->sc);
+
+	/* A root of its own may be a directory from outside. */
+	if (walled && entry->changed_root && !within_mounts(AT_FDCWD, "/"))
+		return CARRY_CANNOT;
+	if (open)
+		return make_open(job, ret_flags);
+	return walled ? carry_name_change(job->call->sc, job->args) : make(job);
+}
+
 static int64_t make_for_caller(struct job *job)
 {
 	struct task_entry entry;
@@ -339,7 +391,7 @@ static int64_t make_for_caller(struct job *job)
 		return CARRY_CANNOT;
 	if (task_enter(&job->call->task, job->needs, &entry) < 0)
 		return -ESRCH;
-	int64_t result = opens(job->call->sc) ? make_open(job, &flags) : make(job);
+	int64_t result = make_entered(job, &entry, &flags);
 	if (result == -ENOENT && leads_to_self(job))
 		result = CARRY_CANNOT;
 	task_leave(&entry);

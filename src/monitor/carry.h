@@ -18,6 +18,14 @@ int carry_init(void);
  * copied from the guest now. */
 int64_t carry_out(struct call *call);
 
+/* It is made in the box's mounts only, where that matters. */
+bool carry_keeps_within(enum sc sc);
+
+/* A call that makes, removes or renames a name, in the box's mounts only (within.h). args are those
+ * of the call with descriptors and paths of ours. */
+bool carry_changes_names(enum sc sc);
+int64_t carry_name_change(enum sc sc, const uint64_t *args);
+
 /* socket and socketpair, which i386's socketcall hides from the filter. */
 int64_t carry_socket(const struct call *call);
 

@@ -7,6 +7,7 @@
 #include "monitor/entries.h"
 #include "monitor/hold.h"
 #include "monitor/stop.h"
+#include "monitor/within.h"
 #include "sys/sys.h"
 
 #include <signal.h>
@@ -144,6 +145,8 @@ int monitor_init(struct monitor *monitor, int stream_fd)
 	r = start_hooks(monitor, stream_fd);
 	if (r == 0)
 		r = carry_init();
+	if (r == 0)
+		r = within_init(monitor->proc_fd);
 	monitor->child_fd = -1;
 	if (r == 0 && plan_traces(monitor->plan)) {
 		r = stop_init(monitor);
@@ -226,12 +229,24 @@ static const int hook_calls[] = {SYS_ptrace,	       SYS_kill,   SYS_tgkill,
 				 SYS_sched_yield,      SYS_getcpu, SYS_sched_getaffinity,
 				 SYS_sched_setaffinity};
 
+/* What calls on names are made by where they are kept to the box's mounts. */
+static const int within_calls[] = {SYS_statx,	  SYS_mkdirat,	SYS_mknodat, SYS_unlinkat,
+				   SYS_renameat2, SYS_renameat, SYS_linkat,  SYS_symlinkat};
+
 /* Where programs may enter. */
 static const int door_calls[] = {SYS_recvmsg, SYS_sendto, SYS_epoll_ctl};
 
 static bool is_asked(const struct plan *plan, enum sc sc)
 {
 	return plan->entries[sc].hooks != 0 || plan->entries[sc].answer.kind == ANSWER_ASK;
+}
+
+static bool keeps_within(const struct plan *plan)
+{
+	for (enum sc sc = 0; within_matters() && sc < SC_COUNT; sc++)
+		if (carry_keeps_within(sc) && is_asked(plan, sc))
+			return true;
+	return false;
 }
 
 static int confine(const struct monitor *monitor)
@@ -243,6 +258,8 @@ static int confine(const struct monitor *monitor)
 	if (r == 0 && monitor->entries != NULL)
 		r = own_calls_add(&calls, ABI_X86_64, door_calls, ARRAY_LENGTH(door_calls));
 
+	if (r == 0 && keeps_within(plan))
+		r = own_calls_add(&calls, ABI_X86_64, within_calls, ARRAY_LENGTH(within_calls));
 	if (r == 0 && plan_traces(plan))
 		r = own_calls_add(&calls, ABI_X86_64, hook_calls, ARRAY_LENGTH(hook_calls));
 	for (enum sc sc = 0; r == 0 && sc < SC_COUNT; sc++) {

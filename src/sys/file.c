@@ -57,6 +57,21 @@ ssize_t sys_read_file(int dir_fd, const char *path, char *buffer, size_t size)
 	return n;
 }
 
+int sys_mount_id(int dir_fd, const char *path, uint32_t *ret_id)
+{
+	struct statx stx;
+	int r = SYS_RESULT(statx(dir_fd, path,
+				 AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC,
+				 STATX_MNT_ID, &stx));
+
+	if (r < 0)
+		return r;
+	if ((stx.stx_mask & STATX_MNT_ID) == 0)
+		return -ENOSYS; /* Before Linux 5.8. */
+	*ret_id = (uint32_t)stx.stx_mnt_id;
+	return 0;
+}
+
 int sys_write_file(int dir_fd, const char *path, const char *text)
 {
 	_own_(closep) int fd = sys_openat(dir_fd, path, O_WRONLY);

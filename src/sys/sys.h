@@ -59,6 +59,10 @@ static inline int sys_openat2(int dir_fd, const char *path, uint64_t flags, uint
 	return SYS_RAW(SYS_openat2, dir_fd, path, &how, sizeof(how));
 }
 
+/* The number, as in /proc/PID/mountinfo, of the mount that the path is in, or with "" dir_fd. A
+ * last link is not followed. */
+int sys_mount_id(int dir_fd, const char *path, uint32_t *ret_id);
+
 static inline int sys_mkdirat(int dir_fd, const char *path, mode_t mode)
 {
 	return SYS_RESULT(mkdirat(dir_fd, path, mode));

@@ -94,6 +94,19 @@ for path in "/etc/hostname", "up/outside", "a":
 	prints $'1000000000\n1000000000 0\n1000000000 0\nmonotonic is left'
 }
 
+@test "answer-machine: the files that say it otherwise are not there, and the library counts the same" {
+	hooked answer-machine -- sh -c 'nproc --all; getconf _NPROCESSORS_ONLN; cd /proc/self; cat ../stat /proc/cpuinfo ./../../proc/version; hostname'
+	says $'3\n3\nchosen'
+	complains "../stat: No such file or directory"
+	complains "/proc/cpuinfo: No such file or directory"
+	complains "version: No such file or directory"
+	need_command python3
+	hooked answer-machine -- /usr/bin/python3 -c '
+import os, platform
+print(os.cpu_count(), len(os.sched_getaffinity(0)), os.sysconf("SC_NPROCESSORS_CONF"), platform.release())'
+	prints "3 3 3 6.0.0-chosen"
+}
+
 @test "disk-full: the third write to a file fails, and only that" {
 	hooked disk-full -- bash -c 'for i in 1 2 3 4; do echo $i >>out; done; cat out'
 	succeeds

@@ -106,6 +106,17 @@ shows_wild() {
 	line 'exit_group\(7\) = \?$'
 }
 
+@test "what strace's readers look for is where they look" {
+	cloche trace -o lines -- sh -c 'cd /etc/apt && /bin/pwd; ls; sh -c "kill -TERM \$\$"; true'
+	succeeds
+	# Entries are counted, and a directory that is opened has no mode.
+	line 'getdents64\(3</etc/apt>, 0x[0-9a-f]+ /\* [1-9][0-9]* entries \*/, [0-9]+\) = [1-9]'
+	line 'getdents64\(3</etc/apt>, 0x[0-9a-f]+ /\* 0 entries \*/, [0-9]+\) = 0'
+	line 'openat\(AT_FDCWD, "[^"]*", [A-Z_|]*O_DIRECTORY\) = 3</etc/apt>'
+	line 'getcwd\("/etc/apt", [0-9]+\) = 9'
+	line 'mmap\(0x[0-9a-f]+, [0-9]+, [A-Z_|]*, [A-Z_|]*MAP_FIXED[A-Z_|]*, [0-9]+<[^>]*>, 0x[0-9a-f]+\) = 0x'
+}
+
 @test "pointers to nowhere are shown as they are" {
 	for_each_abi shows_wild
 }

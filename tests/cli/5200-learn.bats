@@ -343,3 +343,48 @@ sys.stdin.read()' <in >ports 3>&- 5>&- &
 	complains "ended with 7"
 	[ -s s.lua ]
 }
+
+@test "a repository that is cloned and built, and nothing beside it" {
+	need_command git make cc
+	mkdir src
+	(
+		cd src
+		git init -q .
+		printf 'prog: a.o b.o\n\tcc -o prog a.o b.o\n%%.o: %%.c\n\tcc -c $<\n' >Makefile
+		echo 'int f(void); int main(void) { return f(); }' >a.c
+		echo 'int f(void) { return 0; }' >b.c
+		git add .
+		git -c user.name=a -c user.email=a@b commit -q -m first
+	)
+	echo beside >beside
+	mkdir work
+	cd work
+	cloche learn -o "$SCRATCH/build.lua" -- sh -c 'git clone -q --no-hardlinks ../src c && make -s -C c && c/prog && echo built'
+	succeeds
+	prints built
+	[ ! -e c ] || tell "it was made outside"
+	box -p "$SCRATCH/build.lua" -- sh -c 'git clone -q --no-hardlinks ../src c && make -s -C c && c/prog && echo built'
+	succeeds
+	prints built
+	box -p "$SCRATCH/build.lua" -- sh -c '(read line <../beside) || echo none; (read line </etc/debian_version) || echo none; (echo x >../src/a.c) || echo kept'
+	prints $'none\nnone\nkept'
+	[ "$(grep -c main ../src/a.c)" = 1 ] || tell "the source was changed"
+}
+
+@test "node with a server of its own" {
+	need_command node
+	cat >server.js <<-'END'
+		const http = require("http"), fs = require("fs");
+		const s = http.createServer((q, r) => r.end("got " + q.url)).listen(0, "127.0.0.1", () =>
+		    http.get({ port: s.address().port, host: "127.0.0.1", path: "/x" }, r => {
+		        let text = "";
+		        r.on("data", d => text += d);
+		        r.on("end", () => { console.log(text); s.close(); });
+		    }));
+	END
+	learned node -- node server.js
+	prints "got /x"
+	echo 'console.log(require("fs").existsSync("/etc/passwd"))' >other.js
+	box -p "$POLICY" --read other.js -- node other.js
+	prints false
+}

@@ -56,6 +56,23 @@ build_example() { # NAME
 	fi
 }
 
+@test "the manual page has what the header has, and nothing else" {
+	local source=${CLOCHE_SOURCE:-${BATS_TEST_DIRNAME%/tests/cli}} name
+	[ -r "$source/man/libcloche.3.scd" ] || skip "the manual pages are not here to be read"
+	diff <(python3 "$source/tools/api-words" "$source/include/cloche/cloche.h") \
+		<(awk '/^# REFERENCE/ { in_it = 1 } /^# RETURN/ { in_it = 0 }
+			in_it && /^```/ { block = !block; next } in_it && block' \
+			"$source/man/libcloche.3.scd")
+	# Whatever is exported is in there.
+	while read -r name; do
+		grep -q "\<$name(" "$source/man/libcloche.3.scd" || tell "$name is not in libcloche(3)"
+	done <"$source/tests/lib/symbols"
+	# And its text names nothing that there is not.
+	while read -r name; do
+		grep -q "\<$name\>" "$source/include/cloche/cloche.h" || tell "there is no $name"
+	done < <(grep -o '\<\(cloche_[a-z_]*[a-z]\|CLOCHE_[A-Z_]*[A-Z]\)\>' "$source/man/libcloche.3.scd" | sort -u)
+}
+
 @test "what is exported is what is listed" {
 	installed
 	need_command nm
@@ -168,4 +185,71 @@ for i in range(0, len(x), 4096): x[i] = 1'
 	run --separate-stderr ./judge in expected ./nothing
 	fails_with 125
 	complains "No such file"
+}
+
+# A submission in Python: what it does to the machine, the answer, and the judge.
+@test "examples/judge.c: hostile submissions" {
+	need_command python3
+	build_example judge
+	echo '17 25' >in
+	echo 42 >expected
+	# As many processes as there may be; the judge goes on.
+	judged AC 0 in expected /usr/bin/python3 -c '
+import os, time
+n = 0
+try:
+    while n < 200:
+        if os.fork() == 0:
+            time.sleep(100)
+        n += 1
+except OSError:
+    pass
+print(42 if n < 40 else n)'
+	judged TLE 1 -t 1 in expected /usr/bin/python3 -c '
+import os
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass'
+	# Output without an end, into the judge's own file.
+	judged RE 1 -t 20s in expected /usr/bin/python3 -c '
+import os
+while True:
+    os.write(1, b"x" * (1 << 20))'
+	# It stops, ignores everything, closes everything.
+	judged TLE 1 -t 1 in expected /usr/bin/python3 -c '
+import os, signal, time
+for s in range(1, 65):
+    try:
+        signal.signal(s, signal.SIG_IGN)
+    except (OSError, ValueError):
+        pass
+os.closerange(0, 100)
+while True:
+    time.sleep(1)'
+	# Other ways to send signals, and to start programs.
+	judged 'forbidden (pidfd_send_signal)' 1 in expected /usr/bin/python3 -c 'import os, signal
+signal.pidfd_send_signal(os.pidfd_open(os.getpid()), 9)'
+	judged 'forbidden (execveat)' 1 in expected /usr/bin/python3 -c '
+import ctypes
+ctypes.CDLL(None).syscall(322, -100, b"/bin/true", None, None, 0)'
+	# The answer by way of /proc, of its folder, of every descriptor, and of what it was asked.
+	judged WA 1 in expected /usr/bin/python3 -c '
+import os
+for path in ["expected", "./expected", "/proc/self/cwd/expected", "../work/expected"] + [
+        f"/proc/{p}/fd/{n}" for p in ("self", 1, 2, os.getppid()) for n in range(20)] + [
+        f"/proc/{p}/cwd/expected" for p in (1, os.getppid())]:
+    try:
+        if not os.path.isfile(path) or "/fd/" in path and os.path.samefile(path, "in"):
+            continue
+        text = open(path).read()
+        if text:
+            print(text)
+            break
+    except OSError:
+        pass'
+	# What it says beside the answer is no control of the judge's terminal.
+	judged WA 1 in expected /usr/bin/python3 -c 'print("\033]0;owned\007AC cpu 1 ms")'
+	[[ $output != *owned* ]] || tell "it came through"
 }

@@ -132,3 +132,27 @@ hooked() {
 @test "every way to make a decided call is decided (stopped)" {
 	hooked e_hook_doors hooks hooks-stop
 }
+
+@test "a debugger in the box makes no decided call another one (names)" {
+	hooked e_hook_tracer hooks-names
+}
+
+@test "a debugger in the box makes no decided call another one (made again)" {
+	hooked e_hook_tracer hooks
+}
+
+@test "a debugger in the box makes no decided call another one (stopped)" {
+	hooked e_hook_tracer hooks hooks-stop
+}
+
+@test "signals in the place of calls get nothing past a decision (names)" {
+	hooked e_hook_dispatch hooks-names
+}
+
+@test "signals in the place of calls get nothing past a decision (made again)" {
+	hooked e_hook_dispatch hooks
+}
+
+@test "signals in the place of calls get nothing past a decision (stopped)" {
+	hooked e_hook_dispatch hooks hooks-stop
+}

@@ -29,20 +29,33 @@ teardown() {
 	hostile e_sockets --net host -- seen
 }
 
-@test "a directory that is handed in leads nowhere" {
+# The directory hidden/ is handed in through write/handing to one guest; OPTION... is the box's.
+handed_in() {
 	local program
 	outside
 	for program in $(abis e_handed); do
+		"$program" walled || skip "this kernel has no Landlock (2 or newer), the wall behind the mounts"
 		"$program" serve "$PWD/write/handing" "$PWD/hidden" </dev/null 3>&- &
 		eventually 10 test -S write/handing
 		box --read "$GUEST_DIR" --hide "$PWD/hidden" --write "$PWD/write" \
-			--env CANARY_HANDED="$PWD/write/handing" -- "$program"
-		[ "$status" != 77 ] || skip "${output#*SKIP }"
+			--env CANARY_HANDED="$PWD/write/handing" "$@" -- "$program"
 		refused_all
 		wait "$!"
 		rm write/handing
 	done
 	outside_intact
+}
+
+@test "a directory that is handed in leads nowhere" {
+	handed_in
+}
+
+@test "a directory that is handed in leads nowhere, nor does what the monitor opens for a guest" {
+	handed_in -p "$BATS_TEST_DIRNAME/hooks-names.lua"
+}
+
+@test "a directory that is handed in leads nowhere, nor do calls that are made again" {
+	handed_in -p "$BATS_TEST_DIRNAME/hooks.lua"
 }
 
 @test "System V objects, queues and keys of the host are out of reach" {

@@ -101,3 +101,11 @@ shows_failures() {
 @test "storms of signals break no call" {
 	same_in_a_box g_storm
 }
+
+@test "threads with tables, directories and masks of their own" {
+	same_in_a_box g_apart
+}
+
+@test "processes that are stopped rest, and go on where they were" {
+	same_in_a_box g_stopped
+}
