@@ -112,7 +112,7 @@ int diff_registry_lines(const struct changes *changes, const struct change *chan
 
 	if (r == 0)
 		print_line(file_line);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : r == 0 || context.file_line == NULL;
 }
 
 struct json_context {

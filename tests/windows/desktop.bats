@@ -206,7 +206,8 @@ host_display() {
 		@echo x> "%APPDATA%\Microsoft\Windows\Start Menu\Programs\Startup\\$name.bat"
 	EOF
 	box -b "$BOX" --windows services,desktop -- plant.bat
-	run find "$HOME/.config" "$HOME/.local" /etc/xdg /usr/share/applications -name "*$name*"
+	run find "$HOME/.config" "$HOME/.local/share/applications" /etc/xdg /usr/share/applications \
+		-name "*$name*"
 	[[ $output != *"/$name"* ]] || tell "it is on the host"
 	cloche diff "$BOX"
 	says "/$name.bat"
