@@ -22,7 +22,7 @@ int screen_make(struct cloche_err *err)
 /* A copy: the box may still be writing. */
 static int copy_picture(int page_fd, uint8_t *pixels)
 {
-	uint32_t taken;
+	uint32_t taken = 0;
 	ssize_t n = SYS_RESULT(pread(page_fd, &taken, sizeof(taken), 0));
 
 	if (n != (ssize_t)sizeof(taken))
