@@ -80,6 +80,10 @@ _cloche() {
 		mapfile -t COMPREPLY < <(compgen -W "none own host" -- "$word")
 		return
 		;;
+	--display)
+		mapfile -t COMPREPLY < <(compgen -W "${DISPLAY:-:0}" -- "$word")
+		return
+		;;
 	--windows)
 		mapfile -t COMPREPLY < <(compgen -W "light services desktop services,desktop" -- "$word")
 		return

@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "windows/prepare.h"
 #include "windows/screen.h"
+#include "windows/viewer.h"
 
 #include <string.h>
 
@@ -104,7 +105,7 @@ static int open_files(struct open_fds *open, const struct policy *policy,
 
 	if (options->report_path != NULL)
 		r = open->report = report_open(policy, options->report_path, err);
-	if (r >= 0 && open->page >= 0)
+	if (r >= 0 && options->picture_path != NULL)
 		r = open->picture = report_open(policy, options->picture_path, err);
 	return r < 0 ? r : 0;
 }
@@ -146,6 +147,21 @@ static int start_argv(struct parsed *parsed, const struct start_options *options
 	return status;
 }
 
+/* The viewer's pid; 0: nobody looks on. */
+static int show_screen(const struct windows_run *windows, const char *display, const char *program,
+		       struct cloche_err *err)
+{
+	const char *slash = strrchr(program, '/');
+	struct x11 x11;
+
+	if (display == NULL)
+		return 0;
+	int r = viewer_open(&x11, display, err);
+	return r < 0 ? r
+		     : viewer_start(&x11, windows->page_fd, slash != NULL ? slash + 1 : program,
+				    err);
+}
+
 int start_box(struct parsed *parsed, const struct start_options *options)
 {
 	struct windows_run windows;
@@ -155,13 +171,20 @@ int start_box(struct parsed *parsed, const struct start_options *options)
 	policy_context_here(&context);
 	const struct windows_wish wish = {
 		.cwd = context.cwd,
-		.pictures = options->picture_path != NULL,
+		.pictures = options->picture_path != NULL || options->display != NULL,
+		.live = options->display != NULL,
 	};
 	if (windows_prepare(&windows, parsed->policy, parsed->rest, &wish, &err) < 0) {
 		print_error(&err);
 		return EXIT_OURS;
 	}
-	int status = start_argv(parsed, options, &windows);
+	int viewer = show_screen(&windows, options->display, parsed->rest[0], &err);
+	int status = EXIT_OURS;
+	if (viewer < 0)
+		print_error(&err);
+	else
+		status = start_argv(parsed, options, &windows);
+	viewer_end(viewer);
 	windows_run_done(&windows);
 	return status;
 }

@@ -353,7 +353,7 @@ static int push_program(struct windows_run *run, const struct wanted *wanted)
 }
 
 /* Beyond the caller's: the starter, its options, the loader and what it is given. */
-#define WORDS_MORE (2 * 26 + 12)
+#define WORDS_MORE (2 * 26 + 14)
 
 static int push_desktop(struct windows_run *run, const struct policy *policy)
 {
@@ -367,7 +367,8 @@ static int push_desktop(struct windows_run *run, const struct policy *policy)
 	r = push(run, "--desktop");
 	return r < 0 || run->page_fd < 0
 		       ? r
-		       : push_all(run, (const char *const[]){"--pictures", number, NULL});
+		       : push_all(run, (const char *const[]){"--pictures", number,
+							     run->live ? "--live" : NULL, NULL});
 }
 
 static int make_argv(struct windows_run *run, const struct policy *policy,
@@ -412,8 +413,8 @@ static int no_pictures(const struct windows_wish *wish, struct cloche_err *err)
 {
 	return !wish->pictures ? 0
 			       : err_set(err, -EINVAL,
-					 "--screenshot is for Windows programs on a desktop "
-					 "(--windows desktop)");
+					 "--screenshot and --display are for Windows programs on a "
+					 "desktop (--windows desktop)");
 }
 
 static int make_page(struct windows_run *run, const struct policy *policy,
@@ -429,7 +430,7 @@ static int make_page(struct windows_run *run, const struct policy *policy,
 int windows_prepare(struct windows_run *ret_run, struct policy *policy, char *const *argv,
 		    const struct windows_wish *wish, struct cloche_err *err)
 {
-	struct windows_run run = {.runtime.lock_fd = -1, .page_fd = -1};
+	struct windows_run run = {.runtime.lock_fd = -1, .page_fd = -1, .live = wish->live};
 	struct cloche_err missing = {0};
 	_own_(freep) struct wanted *wanted = malloc(sizeof(*wanted));
 

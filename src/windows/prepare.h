@@ -23,11 +23,13 @@ struct windows_run {
 	char **argv;		/* owned, each too: of the box; NULL-terminated; NULL: no run */
 	size_t argc;
 	int page_fd; /* owned: where pictures of its screen go (windows/page.h); -1: nowhere */
+	bool live;   /* the box shows it all the time, and takes keys */
 };
 
 struct windows_wish {
 	const char *cwd; /* the caller's */
 	bool pictures;	 /* of its screen, which there must be */
+	bool live;	 /* and all the time, and keys for it */
 };
 
 /* 1: the program of argv is for Windows, and everything is ready; 0: it is not, nothing was

@@ -102,7 +102,7 @@ none_of() { # PID...
 	canary
 	"$CLOCHE" run --windows desktop --screenshot shot.png -- "$GUEST_DIR/w_escape64.exe" screen \
 		</dev/null >out 3>&- &
-	eventually 60 grep -q "spoilt 8196096 bytes" out
+	eventually 60 grep -q "spoilt 12292096 bytes" out
 	kill -TERM $!
 	wait $! || true
 	[ "$(grep -c BROKEN out)" = 0 ]

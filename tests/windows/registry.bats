@@ -141,7 +141,7 @@ $BOX"
 	cloche box snapshot "$BOX" one
 	succeeds
 	reg add 'HKLM\Software\Taken' /v number /t REG_DWORD /d 9 /f
-	reg delete 'HKCU\Control Panel\Accessibility\ShowSounds' /f
+	reg delete 'HKLM\Software\Microsoft\Shared Tools' /f
 	box -b "$BOX" -- cmd.exe /c 'echo made> C:\made.txt'
 	cloche box export "$BOX" "$PWD/box.tar"
 	succeeds
@@ -158,7 +158,7 @@ $BOX"
 		cp -al "$runtime" "$XDG_DATA_HOME/cloche/windows/" 2>/dev/null ||
 			cp -a "$runtime" "$XDG_DATA_HOME/cloche/windows/"
 		ln -s "${runtime##*/}" "$XDG_DATA_HOME/cloche/windows/current"
-		cloche box import "$PWD/box.tar"
+		cloche box import "$PWD/box.tar" "$BOX"
 		succeeds
 		imported "$BOX"
 	fi
@@ -169,7 +169,7 @@ imported() { # BOX
 	succeeds
 	says 'A HKCU\Software\Taken : along = REG_SZ "here too"'
 	says 'A HKLM\Software\Taken : number = REG_DWORD 0x9'
-	says 'D HKCU\Control Panel\Accessibility\ShowSounds'
+	says 'D HKLM\Software\Microsoft\Shared Tools'
 	says 'A /wine/drive_c/made.txt'
 	box -b "$1" -- cmd.exe /c 'type C:\made.txt & reg query HKLM\Software\Taken /v number'
 	succeeds

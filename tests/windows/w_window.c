@@ -2,9 +2,10 @@
  *
  * A program with a window.
  *
- *     w_window show MS|hold   a window of red 200, green 30, blue 90 at 100, 100, 400 by 300, that
- * is there for so long; says where it is and how large the screen is, and with "hold" after a
- * second "stays" w_window copy TEXT      puts it on the clipboard, and stays until its input ends
+ *     w_window show MS|hold   a window of red 200, green 30, blue 90 at 100, 100, 400 by 300, for
+ * so long; says where it is, how large the screen is, and with "hold" after a second "stays"
+ *     w_window keys           the same window; says what is typed and clicked in it, until a q
+ *     w_window copy TEXT      puts it on the clipboard, and stays until its input ends
  *     w_window paste          what is on the clipboard
  *     w_window clip TEXT      puts it there, and has another program say what is there
  */
@@ -27,6 +28,14 @@ static LRESULT CALLBACK procedure(HWND window, UINT message, WPARAM w, LPARAM l)
 			DestroyWindow(window);
 		else
 			printf("stays\n");
+		return 0;
+	case WM_CHAR:
+		printf("key %c\n", (char)w);
+		if (w == L'q')
+			DestroyWindow(window);
+		return 0;
+	case WM_LBUTTONDOWN:
+		printf("button at %d %d\n", (short)LOWORD(l), (short)HIWORD(l));
 		return 0;
 	case WM_DESTROY:
 		PostQuitMessage(0);
@@ -76,7 +85,9 @@ static int show(const wchar_t *how_long)
 	GetWindowTextW(window, title, 64);
 	printf("'%ls' at %ld %ld, screen %d %d\n", title, rect.left, rect.top,
 	       GetSystemMetrics(SM_CXSCREEN), GetSystemMetrics(SM_CYSCREEN));
-	if (wcscmp(how_long, L"hold") != 0)
+	if (how_long == NULL)
+		SetForegroundWindow(window);
+	else if (wcscmp(how_long, L"hold") != 0)
 		SetTimer(window, TIMER, (UINT)_wtoi(how_long), NULL);
 	else
 		SetTimer(window, STAYS_TIMER, 1000, NULL);
@@ -151,6 +162,8 @@ int wmain(int argc, wchar_t **argv)
 	setvbuf(stdout, NULL, _IONBF, 0);
 	if (argc == 3 && wcscmp(argv[1], L"show") == 0)
 		return show(argv[2]);
+	if (argc == 2 && wcscmp(argv[1], L"keys") == 0)
+		return show(NULL);
 	if (argc == 3 && wcscmp(argv[1], L"copy") == 0)
 		return copy(argv[2]);
 	if (argc == 3 && wcscmp(argv[1], L"clip") == 0)

@@ -17,7 +17,7 @@
 /* One that nobody has: clients look for an abstract socket first, and in a box with the host's
  * network those of the host are there. */
 #define NUMBER	  "77"
-#define DISPLAY	  ":" NUMBER
+#define DISPLAY	  ":77"
 #define MEMORY	  "/dev/shm"
 #define GEOMETRY  "1280x800x24"
 #define WAIT_MS	  60000
@@ -130,12 +130,28 @@ static bool map_page(struct desktop *desktop, int fd)
 	return true;
 }
 
-bool desktop_start(struct desktop *desktop, int page_fd)
+/* The server as its other clients see it: keys come from there, too. */
+static bool open_keys(struct desktop *desktop)
 {
-	*desktop = (struct desktop){0};
+	static const struct x11_cookie none;
+	uint32_t number = 0;
+	int r = x11_open(&desktop->x11, SOCKETS "/X" NUMBER, &none);
+
+	if (r == 0)
+		r = x11_number_of(&desktop->x11, "XTEST", true, &number);
+	desktop->test = (uint8_t)number;
+	errno = r < 0 ? -r : ENOTSUP;
+	return r == 0 && number != 0;
+}
+
+bool desktop_start(struct desktop *desktop, int page_fd, bool live)
+{
+	*desktop = (struct desktop){.live = live && page_fd >= 0};
 	if (page_fd >= 0 && !map_page(desktop, page_fd))
 		return false;
 	if (!start_server() || (page_fd >= 0 && !map_pixels(desktop)))
+		return false;
+	if (desktop->live && !open_keys(desktop))
 		return false;
 	return setenv("DISPLAY", DISPLAY, 1) == 0;
 }
@@ -152,12 +168,58 @@ static bool is_empty(const unsigned char *pixels)
 	return true;
 }
 
+int desktop_pause_ms(const struct desktop *desktop)
+{
+	return desktop->page == NULL ? -1 : desktop->live ? DESKTOP_LIVE_MS : DESKTOP_LOOK_MS;
+}
+
+/* XTEST's FakeInput. */
+static void pass_event(const struct desktop *desktop, const struct screen_event *event)
+{
+	const uint32_t words[8] = {
+		event->kind | (uint32_t)event->code << 8,
+		0,
+		event->kind == X11_MOTION ? desktop->x11.root : 0,
+		0,
+		0,
+		event->x | (uint32_t)event->y << 16,
+	};
+
+	(void)x11_send(&desktop->x11, desktop->test, 2, words, 8);
+}
+
+static void pass_events(struct desktop *desktop)
+{
+	const struct screen_page *page = desktop->page;
+	uint32_t sent = __atomic_load_n(&page->sent, __ATOMIC_ACQUIRE);
+	struct x11_event unused;
+
+	if (sent - desktop->received > SCREEN_EVENTS)
+		desktop->received = sent - SCREEN_EVENTS; /* The older ones are lost. */
+	while (desktop->received != sent)
+		pass_event(desktop, &page->events[desktop->received++ % SCREEN_EVENTS]);
+	while (x11_next(&desktop->x11, &unused) > 0)
+		;
+}
+
+static void look_live(struct desktop *desktop)
+{
+	pass_events(desktop);
+	if (memcmp(desktop->page->live, desktop->pixels, SCREEN_SIZE) != 0)
+		memcpy(desktop->page->live, desktop->pixels, SCREEN_SIZE);
+}
+
 void desktop_look(struct desktop *desktop)
 {
 	struct screen_page *page = desktop->page;
 
 	if (page == NULL || desktop->pixels == NULL)
 		return;
+	if (desktop->live) {
+		look_live(desktop);
+		if (desktop->looks++ % (DESKTOP_LOOK_MS / DESKTOP_LIVE_MS) != 0)
+			return;
+	}
 	uint32_t taken = page->taken;
 	if (taken > 0 && (memcmp(page->pictures[taken % 2], desktop->pixels, SCREEN_SIZE) == 0 ||
 			  is_empty(desktop->pixels)))
