@@ -80,6 +80,14 @@ _cloche() {
 		mapfile -t COMPREPLY < <(compgen -W "none own host" -- "$word")
 		return
 		;;
+	--display)
+		mapfile -t COMPREPLY < <(compgen -W "${DISPLAY:-:0}" -- "$word")
+		return
+		;;
+	--windows)
+		mapfile -t COMPREPLY < <(compgen -W "light services desktop services,desktop" -- "$word")
+		return
+		;;
 	-p | --policy)
 		mapfile -t COMPREPLY < <(
 			compgen -W "default strict build open" -- "$word"
@@ -103,7 +111,7 @@ _cloche() {
 		mapfile -t COMPREPLY < <(compgen -W "$(_cloche_families)" -- "$word")
 		return
 		;;
-	-x | --exclude | --force-conflict | -o | --output | --copy | --read | --write | --hide | --private | --report)
+	-x | --exclude | --force-conflict | -o | --output | --copy | --read | --write | --hide | --private | --report | --screenshot)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;

@@ -307,6 +307,7 @@ struct import {
 	struct job job;
 	struct stack stack;		/* owned: what the box is to be; ids of layers are new */
 	char (*old_ids)[LAYER_ID_SIZE]; /* owned: those in the archive, in the same order */
+	const struct layer_base *base;
 };
 
 /* A file of ours in the archive, whatever it is there. Heap. */
@@ -394,7 +395,7 @@ static int take_layer(const struct import *import, const char *old_id, const cha
 			r = sys_fchmod(kind_fd, 0755);
 	}
 	if (r == 0)
-		r = layer_take_views(fd, views);
+		r = layer_take_views(fd, views, import->base);
 	return r < 0 ? r : marks_set(fd, job->box->store->rooted, marks);
 }
 
@@ -478,7 +479,8 @@ static int install(struct import *import, struct cloche_err *err)
 	return r < 0 ? err_set(err, r, "out of memory") : store_box_write(box, err);
 }
 
-static int import_into(struct stored_box *box, int in_fd, struct cloche_err *err)
+static int import_into(struct stored_box *box, int in_fd, const struct layer_base *base,
+		       struct cloche_err *err)
 {
 	struct import import = {
 		.job = {.box = box,
@@ -486,6 +488,7 @@ static int import_into(struct stored_box *box, int in_fd, struct cloche_err *err
 			.stage_fd = -1,
 			.stream_fd = in_fd,
 			.reads = true},
+		.base = base,
 	};
 	int r = sys_remove_tree(box->fd, "layers.new");
 
@@ -509,7 +512,8 @@ static int import_into(struct stored_box *box, int in_fd, struct cloche_err *err
 	return r;
 }
 
-int archive_import(const struct store *store, const char *name, int in_fd, struct cloche_err *err)
+int archive_import(const struct store *store, const char *name, int in_fd,
+		   const struct layer_base *base, struct cloche_err *err)
 {
 	/* One that a killed command leaves is removed like any other that is temporary. */
 	const struct box_options options = {.name = name, .temporary = true};
@@ -521,7 +525,7 @@ int archive_import(const struct store *store, const char *name, int in_fd, struc
 		r = store_box_open(&box, store, name, STORE_CHANGE, err);
 	if (r < 0)
 		return r;
-	r = import_into(&box, in_fd, err);
+	r = import_into(&box, in_fd, base, err);
 	if (r == 0)
 		box_log(&box, "import", NULL);
 	store_box_close(&box);

@@ -16,11 +16,13 @@
 #ifndef CLOCHE_BOX_ARCHIVE_H
 #define CLOCHE_BOX_ARCHIVE_H
 
+#include "box/layer.h"
 #include "box/store.h"
 
 /* Waits for others, -EBUSY when the box runs. */
 int archive_export(const struct store *store, const char *name, int out_fd, struct cloche_err *err);
-/* A new box, there when all of it is. */
-int archive_import(const struct store *store, const char *name, int in_fd, struct cloche_err *err);
+/* A new box, there when all of it is. base: where one that stands on something of ours finds it. */
+int archive_import(const struct store *store, const char *name, int in_fd,
+		   const struct layer_base *base, struct cloche_err *err);
 
 #endif

@@ -265,7 +265,8 @@ int layer_merge_views(int upper_fd, int lower_fd)
 }
 
 /* Where on the host something is from is not the archive's to say. */
-static int take_stranger(struct buf *buf, struct entry *entry, char *line)
+static int take_stranger(struct buf *buf, struct entry *entry, char *line,
+			 const struct layer_base *base)
 {
 	char name[NAME_MAX + 1];
 
@@ -278,10 +279,13 @@ static int take_stranger(struct buf *buf, struct entry *entry, char *line)
 		return -EINVAL;
 	if (strcmp(entry->host, entry->guest) != 0)
 		entry->host[0] = '\0';
+	if (entry->kind == 'u' && base->guest != NULL && strcmp(entry->guest, base->guest) == 0 &&
+	    strlen(base->host) < sizeof(entry->host))
+		(void)snprintf(entry->host, sizeof(entry->host), "%s", base->host);
 	return add_line(buf, entry->kind, entry->name, entry->guest, entry->host);
 }
 
-int layer_take_views(int layer_fd, const char *text)
+int layer_take_views(int layer_fd, const char *text, const struct layer_base *base)
 {
 	_own_(freep) char *copy = strdup(text);
 	_own_(freep) struct entry *entry = malloc(sizeof(*entry));
@@ -292,7 +296,7 @@ int layer_take_views(int layer_fd, const char *text)
 	buf_init(&buf, VIEWS_TEXT_MAX);
 	for (char *line; r == 0 && (line = strsep(&rest, "\n")) != NULL;) {
 		if (*line != '\0')
-			r = take_stranger(&buf, entry, line);
+			r = take_stranger(&buf, entry, line, base);
 	}
 	if (r == 0)
 		r = sys_replace_file(layer_fd, "views", buf_string(&buf));

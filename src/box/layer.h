@@ -96,8 +96,14 @@ struct buf;
 int layer_add_field(struct buf *buf, const char *text);
 /* False: too long, or damaged. */
 bool layer_take_field(char *to, size_t size, const char *text);
-/* Makes the layer's file of a stranger's text: only what a guest path itself says is taken. */
-int layer_take_views(int layer_fd, const char *text);
+/* A directory of cloche's own that boxes show under another name. */
+struct layer_base {
+	const char *guest; /* NULL: there is none */
+	const char *host;
+};
+/* Makes the layer's file of a stranger's text: only what a guest path itself says is taken, and for
+ * the base's what we say. */
+int layer_take_views(int layer_fd, const char *text, const struct layer_base *base);
 
 /* The lower layer's file has all that the upper one's has. */
 int layer_merge_views(int upper_fd, int lower_fd);

@@ -10,6 +10,8 @@
 #include "box/box.h"
 #include "cli/command.h"
 #include "sys/sys.h"
+#include "windows/box.h"
+#include "windows/runtime.h"
 
 #include <limits.h>
 #include <string.h>
@@ -205,6 +207,27 @@ static void name_from(const char *path, char *ret_name, size_t size)
 	(void)snprintf(ret_name, size, "%.*s", (int)strcspn(base, "."), base);
 }
 
+/* C: and registry of a Windows box are over the template of here. Where there is none yet the next
+ * run finds it. */
+static int import_on_runtime(const struct box_call *call, const char *name, int fd,
+			     struct cloche_err *err)
+{
+	struct runtime runtime;
+	struct cloche_err unused = {0};
+	char prefix[RUNTIME_PATH_SIZE + 8];
+	bool found = runtime_open(&runtime, &unused) == 0;
+	struct layer_base base = {0};
+
+	if (found) {
+		(void)snprintf(prefix, sizeof(prefix), "%s/prefix", runtime.path);
+		base = (struct layer_base){.guest = WINDOWS_PREFIX, .host = prefix};
+	}
+	int r = archive_import(&call->store, name, fd, &base, err);
+	if (found)
+		runtime_close(&runtime);
+	return r;
+}
+
 static int import_box(int argc, char **argv)
 {
 	struct box_call call = {0};
@@ -223,7 +246,7 @@ static int import_box(int argc, char **argv)
 	if (!from_stdin && opened < 0)
 		r = err_set(&err, opened, "'%s': %s", path, errno_text(opened));
 	if (r == 0)
-		r = archive_import(&call.store, chosen, from_stdin ? 0 : opened, &err);
+		r = import_on_runtime(&call, chosen, from_stdin ? 0 : opened, &err);
 	if (r == 0 && call.parsed.rest[1] == NULL)
 		(void)printf("%s\n", name);
 	return box_done(&call, r, &err);

@@ -110,7 +110,8 @@ int run_part(const struct command *command, int argc, char **argv);
 	{"tasks", 0, "N", OPTION_SETTING, 0, "limit of processes and threads"}, \
 	{"cpu", 0, "CORES", OPTION_SETTING, 0, "limit of processors: 0.5, 2"}, \
 	{"wall", 0, "TIME", OPTION_SETTING, 0, "limit of time: 500ms, 30s, 5m"}, \
-	{"disk", 0, "SIZE", OPTION_SETTING, 0, "limit of what the box may write"}
+	{"disk", 0, "SIZE", OPTION_SETTING, 0, "limit of what the box may write"}, \
+	{"windows", 0, "MODE", OPTION_SETTING, 0, "Windows programs: light|services|desktop"}
 /* clang-format on */
 
 /* Fills a policy context of the calling process; strings are static or owned by it. */

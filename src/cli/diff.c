@@ -238,7 +238,7 @@ static int show(const struct parsed *parsed, const struct changes *changes,
 		if (parsed->values[STAT] != NULL)
 			add_stat(&line, change);
 		if (parsed->values[STAT] == NULL && diff_registry_part(change) != NULL)
-			r = diff_registry_lines(changes, change, &line, err);
+			r = diff_registry_lines(changes, change, &line, err) < 0 ? err->code : 0;
 		else
 			print(&line);
 	}

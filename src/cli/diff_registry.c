@@ -38,17 +38,36 @@ static int open_hive(const struct changes *changes, const struct change *change,
 	return hive_read(ret_hive, fd, err);
 }
 
+struct lasting {
+	const struct registry_part *part;
+	registry_tell *tell;
+	void *context;
+};
+
+static int tell_lasting(void *context, enum registry_change change, const struct hive_row *before,
+			const struct hive_row *after)
+{
+	const struct lasting *lasting = context;
+	const struct hive_row *row = after != NULL ? after : before;
+
+	return registry_is_momentary(lasting->part, row->key)
+		       ? 0
+		       : lasting->tell(lasting->context, change, before, after);
+}
+
 int diff_registry(const struct changes *changes, const struct change *change, registry_tell *tell,
 		  void *context, struct cloche_err *err)
 {
 	struct hive before = {0};
 	struct hive after = {0};
+	struct lasting lasting = {
+		.part = diff_registry_part(change), .tell = tell, .context = context};
 	int r = open_hive(changes, change, false, &after, err);
 	bool known = r == 0 && hive_is_known(&after);
 	if (known)
 		r = open_hive(changes, change, true, &before, err);
 	if (known && r == 0)
-		r = registry_compare(&before, &after, tell, context);
+		r = registry_compare(&before, &after, tell_lasting, &lasting);
 	hive_done(&before);
 	hive_done(&after);
 	if (r == -E2BIG || r == -ENOMEM)
@@ -93,7 +112,7 @@ int diff_registry_lines(const struct changes *changes, const struct change *chan
 
 	if (r == 0)
 		print_line(file_line);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : r == 0 || context.file_line == NULL;
 }
 
 struct json_context {

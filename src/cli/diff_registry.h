@@ -15,8 +15,8 @@ const struct registry_part *diff_registry_part(const struct change *change);
 int diff_registry(const struct changes *changes, const struct change *change, registry_tell *tell,
 		  void *context, struct cloche_err *err);
 
-/* The styles: indented lines to standard output, after that of the file (of a registry in which
- * nothing differs but times, neither); an object a line; into a .reg file. */
+/* The styles: indented lines to standard output, after that of the file (1; of a registry in which
+ * nothing differs but times, neither: 0); an object a line; into a .reg file. */
 int diff_registry_lines(const struct changes *changes, const struct change *change,
 			const struct buf *file_line, struct cloche_err *err);
 int diff_registry_json(const struct changes *changes, const struct change *change, const char *path,

@@ -6,13 +6,17 @@
 
 #include <string.h>
 
-enum { BOX, REPORT, ROUTE, ASK, BASE };
+enum { BOX, REPORT, ROUTE, ASK, BASE, SCREENSHOT, DISPLAY };
 
 static const struct option_row options[] = {
 	{"box", 'b', "NAME", OPTION_OWN, BOX, "keep the box's files under this name"},
 	{"base", 0, "BOX", OPTION_OWN, BASE, "stand on what that box is now"},
 	{"report", 0, "FILE", OPTION_OWN, REPORT, "write how it went as JSON"},
 	{"ask", 0, "exec,connect,write", OPTION_OWN, ASK, "ask at the terminal about each new one"},
+	{"screenshot", 0, "FILE", OPTION_OWN, SCREENSHOT,
+	 "a picture (PNG) of the desktop at the end"},
+	{"display", 0, "DISPLAY", OPTION_OWN, DISPLAY,
+	 "show the desktop in a window of this X display"},
 	{"route", 0, "notify|stop", OPTION_OWN, ROUTE, "decide every call this way (for tests)"},
 	POLICY_OPTIONS,
 	{0},
@@ -106,6 +110,8 @@ static int run(int argc, char **argv)
 	struct start_options start = {
 		.box_name = parsed.values[BOX],
 		.report_path = parsed.values[REPORT],
+		.picture_path = parsed.values[SCREENSHOT],
+		.display = parsed.values[DISPLAY],
 	};
 	status = set_route(&start, parsed.values[ROUTE]);
 	if (status == 0)

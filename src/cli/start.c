@@ -3,6 +3,8 @@
 
 #include "base/own.h"
 #include "windows/prepare.h"
+#include "windows/screen.h"
+#include "windows/viewer.h"
 
 #include <string.h>
 
@@ -19,13 +21,15 @@ struct open_fds {
 	int report;
 	int command; /* the command's own */
 	int runtime; /* as long as it is open nobody removes what a Windows box stands on */
+	int picture; /* where one of the screen goes */
+	int page;    /* where the box puts it */
 };
 
 /* The status that the command ends with. What went wrong is printed. */
 static int run_box(struct cloche_box *box, char *const *argv, const struct open_fds *open,
 		   const struct start_options *options)
 {
-	const int fds[] = {open->report, open->command, open->runtime};
+	const int fds[] = {open->report, open->command, open->runtime, open->picture, open->page};
 	struct cloche_run_options run = CLOCHE_RUN_OPTIONS_INIT;
 	struct cloche_report *report = NULL;
 	struct cloche_err err = {0};
@@ -44,6 +48,8 @@ static int run_box(struct cloche_box *box, char *const *argv, const struct open_
 		(void)fprintf(stderr, "cloche: %s\n", cloche_report_reason(report));
 	if (r == 0 && open->report >= 0)
 		r = write_report(report, open->report, &err);
+	if (r == 0 && open->picture >= 0)
+		r = screen_write(open->page, open->picture, &err);
 	if (r == -EBUSY && options->ret_busy != NULL)
 		*options->ret_busy = true;
 	else if (r < 0)
@@ -91,11 +97,30 @@ static int make_box(const struct parsed *parsed, const char *program,
 	return r;
 }
 
+/* Both files are opened before anything runs. */
+static int open_files(struct open_fds *open, const struct policy *policy,
+		      const struct start_options *options, struct cloche_err *err)
+{
+	int r = 0;
+
+	if (options->report_path != NULL)
+		r = open->report = report_open(policy, options->report_path, err);
+	if (r >= 0 && options->picture_path != NULL)
+		r = open->picture = report_open(policy, options->picture_path, err);
+	return r < 0 ? r : 0;
+}
+
 /* The guest's command line is the caller's, or the one that runs a Windows program. */
 static int start_argv(struct parsed *parsed, const struct start_options *options,
 		      const struct windows_run *windows)
 {
-	_own_(closep) int report_fd = -1;
+	struct open_fds open = {
+		.report = -1,
+		.command = options->keep_fd > 0 ? options->keep_fd : -1,
+		.runtime = windows->runtime.lock_fd,
+		.picture = -1,
+		.page = windows->page_fd,
+	};
 	char *const *argv = windows->argv != NULL ? windows->argv : parsed->rest;
 	struct cloche_policy *policy = lib_policy_adopt(TAKE(parsed->policy));
 	struct cloche_box *box = NULL;
@@ -105,24 +130,36 @@ static int start_argv(struct parsed *parsed, const struct start_options *options
 
 	if (policy == NULL)
 		r = err_set(&err, -ENOMEM, "out of memory");
-	if (r == 0 && policy != NULL && options->report_path != NULL)
-		r = report_fd = report_open(policy->policy, options->report_path, &err);
-	r = r < 0 ? r : 0;
+	if (r == 0 && policy != NULL)
+		r = open_files(&open, policy->policy, options, &err);
 	if (r == 0)
 		r = make_box(parsed, argv[0], options, policy, &box, &err);
+	if (r == 0 && open.page >= 0)
+		lib_box_hand(box, open.page);
 	if (r == 0)
-		status = run_box(box, argv,
-				 &(struct open_fds){
-					 .report = report_fd,
-					 .command = options->keep_fd > 0 ? options->keep_fd : -1,
-					 .runtime = windows->runtime.lock_fd,
-				 },
-				 options);
+		status = run_box(box, argv, &open, options);
 	else
 		print_error(&err);
+	close_fd(&open.report);
+	close_fd(&open.picture);
 	(void)cloche_box_free(box);
 	parsed->policy = lib_policy_release(policy);
 	return status;
+}
+
+/* The viewer's pid; 0: nobody looks on. */
+static int show_screen(const struct windows_run *windows, const char *display, const char *program,
+		       struct cloche_err *err)
+{
+	const char *slash = strrchr(program, '/');
+	struct x11 x11;
+
+	if (display == NULL)
+		return 0;
+	int r = viewer_open(&x11, display, err);
+	return r < 0 ? r
+		     : viewer_start(&x11, windows->page_fd, slash != NULL ? slash + 1 : program,
+				    err);
 }
 
 int start_box(struct parsed *parsed, const struct start_options *options)
@@ -132,11 +169,22 @@ int start_box(struct parsed *parsed, const struct start_options *options)
 	struct policy_context context;
 
 	policy_context_here(&context);
-	if (windows_prepare(&windows, parsed->policy, parsed->rest, context.cwd, &err) < 0) {
+	const struct windows_wish wish = {
+		.cwd = context.cwd,
+		.pictures = options->picture_path != NULL || options->display != NULL,
+		.live = options->display != NULL,
+	};
+	if (windows_prepare(&windows, parsed->policy, parsed->rest, &wish, &err) < 0) {
 		print_error(&err);
 		return EXIT_OURS;
 	}
-	int status = start_argv(parsed, options, &windows);
+	int viewer = show_screen(&windows, options->display, parsed->rest[0], &err);
+	int status = EXIT_OURS;
+	if (viewer < 0)
+		print_error(&err);
+	else
+		status = start_argv(parsed, options, &windows);
+	viewer_end(viewer);
 	windows_run_done(&windows);
 	return status;
 }

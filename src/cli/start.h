@@ -10,9 +10,11 @@
 #include "lib/lib.h"
 
 struct start_options {
-	const char *box_name;	 /* NULL: throw-away */
-	const char *report_path; /* NULL: none */
-	struct hooks *hooks;	 /* borrowed; in the order in which they are asked; NULL: none */
+	const char *box_name;	  /* NULL: throw-away */
+	const char *report_path;  /* NULL: none */
+	const char *picture_path; /* of the screen; NULL: none */
+	const char *display;	  /* where the screen is shown; NULL: nowhere */
+	struct hooks *hooks;	  /* borrowed; in the order in which they are asked; NULL: none */
 	enum route_choice route;
 	struct box_listener listener; /* zero: what hooks log goes to standard error */
 	int keep_fd;		      /* stays open, in this process only; 0: none */

@@ -2,6 +2,7 @@
 #include "base/own.h"
 #include "box/box.h"
 #include "cli/commit.h"
+#include "cli/diff_registry.h"
 #include "cli/diff_text.h"
 #include "cli/start.h"
 #include "sys/sys.h"
@@ -21,32 +22,47 @@ static const struct option_row options[] = {
 
 #define LINE_MAX_BYTES (8U * PATH_MAX * 4)
 
+/* 1: it is a change, which is printed; 0: it is none. */
+static int show_change(const struct changes *changes, const struct change *change, bool lines,
+		       struct cloche_err *err)
+{
+	bool registry = diff_registry_part(change) != NULL;
+	struct buf line;
+	int r = 1;
+
+	if (lines && !registry) {
+		r = diff_text(changes, change, err);
+		return r < 0 ? r : 1;
+	}
+	buf_init(&line, LINE_MAX_BYTES);
+	(void)buf_text(&line, "  ");
+	change_line(&line, changes, change);
+	if (registry)
+		r = diff_registry_lines(changes, change, &line, err);
+	else
+		(void)printf("%s\n", buf_string(&line));
+	buf_done(&line);
+	return r;
+}
+
 /* The number of changes; they are printed. */
 static int show_changes(const char *box, bool lines, struct cloche_err *err)
 {
 	struct kept kept = {0};
-	struct buf line;
 	int count = 0;
 	int r = kept_open(&kept, box, STORE_LOOK, NULL, err);
 
-	buf_init(&line, LINE_MAX_BYTES);
 	for (size_t i = 0; i < kept.changes.count && r == 0; i++) {
 		const struct change *change = &kept.changes.list[i];
 
 		if (change_is_quiet(change) || (change->moved && !lines) ||
 		    change_is_private(&kept.changes, change))
 			continue;
-		count++;
-		if (lines) {
-			r = diff_text(&kept.changes, change, err);
-			continue;
-		}
-		buf_clear(&line);
-		change_line(&line, &kept.changes, change);
-		(void)printf("  %s\n", buf_string(&line));
+		r = show_change(&kept.changes, change, lines, err);
+		count += r > 0;
+		r = r < 0 ? r : 0;
 	}
 	(void)fflush(stdout);
-	buf_done(&line);
 	kept_done(&kept);
 	return r < 0 ? r : count;
 }

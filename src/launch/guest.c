@@ -281,6 +281,8 @@ _Noreturn void guest_process(struct launch *launch, const struct init_options *o
 	set_cwd(launch);
 	(void)umask(launch->umask);
 	reset_signals();
+	if (launch->options->guest_fd > 0)
+		(void)fcntl(launch->options->guest_fd, F_SETFD, 0);
 	r = sys_send_fd(options->setup_fd, "", 1, -1);
 	if (r < 0)
 		_exit(EXIT_OURS); /* The monitor is gone, and so are we. */

@@ -51,6 +51,7 @@ struct launch_options {
 	const char *cwd;	   /* where the guest starts; NULL: as the policy says */
 	const int *kept_fds;	   /* of this process; all others above 2 are closed */
 	size_t kept_count;
+	int guest_fd;	 /* one of those, which the guest has as well, under its number; 0: none */
 	bool box_exists; /* it is not made where it is missing */
 	const char
 		*words; /* what a kept box is to remember of how it was run (box/words.h); NULL */

@@ -115,6 +115,11 @@ void lib_box_remember(struct cloche_box *box, const char *words, size_t length, 
 	box->existing = existing;
 }
 
+void lib_box_hand(struct cloche_box *box, int fd)
+{
+	box->guest_fd = fd;
+}
+
 /* Both in one, the second after the first. A run before this one may have joined them already. */
 static struct hooks *join(struct hooks *first, struct hooks *second)
 {

@@ -68,6 +68,7 @@ struct cloche_box {
 	const char *words;	      /* borrowed; NULL: none */
 	size_t words_length;
 	bool existing;
+	int guest_fd; /* borrowed: what the guest has beside its streams; 0: nothing */
 	_Atomic enum box_state state; /* other threads ask before they send a command */
 	char **argv;		      /* owned: of the last run */
 	int socket_fd; /* owned: to the helper; stays open when that has ended; -1: none */
@@ -107,6 +108,8 @@ void lib_box_listen(struct cloche_box *box, const struct box_listener *listener,
 /* For the command: what a kept box is to remember of how it was run (borrowed as long as the box is
  * there; NULL: nothing), and whether it has to be there. */
 void lib_box_remember(struct cloche_box *box, const char *words, size_t length, bool existing);
+/* For the command: one of a run's kept descriptors that the guest has as well. */
+void lib_box_hand(struct cloche_box *box, int fd);
 /* All of them in the order in which they are asked; NULL: none. */
 struct hooks *box_hooks(struct cloche_box *box);
 

@@ -135,8 +135,8 @@ int policy_add_call(struct policy *policy, enum answer_kind kind, const char *te
 		    const char *origin, struct cloche_err *err);
 
 /* The other settings by their flag and policy names ("memory", "tasks", "cpu", "wall", "disk",
- * "net", "cwd", "hostname", "user") and their textual values; origin is kept for messages. A limit
- * of "none" takes an earlier one back. */
+ * "net", "cwd", "hostname", "user", "windows") and their textual values; origin is kept for
+ * messages. A limit of "none" takes an earlier one back. */
 int policy_set(struct policy *policy, const char *name, const char *value, const char *origin,
 	       const struct policy_context *context, struct cloche_err *err);
 

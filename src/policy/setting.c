@@ -11,8 +11,8 @@
 #include <string.h>
 
 const char *const limit_names[] = {"memory", "tasks", "wall", "cpu", "disk", NULL};
-const char *const setting_names[] = {"memory", "tasks", "wall",	    "cpu",  "disk",
-				     "net",    "cwd",	"hostname", "user", NULL};
+const char *const setting_names[] = {"memory", "tasks",	   "wall", "cpu",     "disk", "net",
+				     "cwd",    "hostname", "user", "windows", NULL};
 static const char *const net_names[] = {
 	[NET_OWN] = "own", [NET_NONE] = "none", [NET_HOST] = "host", NULL};
 
@@ -199,13 +199,22 @@ static int set_user(const struct assignment *a, struct cloche_err *err)
 	return 0;
 }
 
+static int set_windows(const struct assignment *a, struct cloche_err *err)
+{
+	struct cloche_err said = {0};
+	int r = windows_policy_name(&a->policy->windows, WINDOWS_MODE, a->value, &said);
+
+	return r < 0 ? err_set(err, r, "%s: %s", a->origin, said.text) : 0;
+}
+
 static const struct setting {
 	const char *name;
 	int (*set)(const struct assignment *assignment, struct cloche_err *err);
 } settings[] = {
-	{"memory", set_memory}, {"tasks", set_tasks}, {"wall", set_wall},
-	{"cpu", set_cpu},	{"disk", set_disk},   {"net", set_net},
-	{"cwd", set_cwd},	{"user", set_user},   {"hostname", set_hostname},
+	{"memory", set_memory},	  {"tasks", set_tasks}, {"wall", set_wall},
+	{"cpu", set_cpu},	  {"disk", set_disk},	{"net", set_net},
+	{"cwd", set_cwd},	  {"user", set_user},	{"hostname", set_hostname},
+	{"windows", set_windows},
 };
 
 static_assert(ARRAY_LENGTH(settings) == ARRAY_LENGTH(setting_names) - 1, "one name each");

@@ -19,7 +19,7 @@
 #define DIGITS	"0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-const char *const windows_names[] = {"computer", "version", "guid", NULL};
+const char *const windows_names[] = {"computer", "version", "guid", "mode", NULL};
 
 /* 8-4-4-4-12 hexadecimal digits. */
 static bool is_guid(const char *value)
@@ -53,6 +53,37 @@ static bool is_version(const char *value)
 	return false;
 }
 
+static const struct {
+	const char *mode;
+	unsigned parts;
+} modes[] = {
+	{"light", 0},
+	{"services", WINDOWS_SERVICES},
+	{"desktop", WINDOWS_DESKTOP},
+	{"services,desktop", WINDOWS_SERVICES | WINDOWS_DESKTOP},
+	{"desktop,services", WINDOWS_SERVICES | WINDOWS_DESKTOP},
+};
+
+static bool is_mode(const char *value)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(modes); i++) {
+		if (strcmp(value, modes[i].mode) == 0)
+			return true;
+	}
+	return false;
+}
+
+unsigned windows_policy_parts(const struct windows_policy *windows)
+{
+	const char *mode = windows->names[WINDOWS_MODE];
+
+	for (size_t i = 0; mode != NULL && i < ARRAY_LENGTH(modes); i++) {
+		if (strcmp(mode, modes[i].mode) == 0)
+			return modes[i].parts;
+	}
+	return 0;
+}
+
 static bool is_fit(enum windows_name name, const char *value)
 {
 	switch (name) {
@@ -63,6 +94,8 @@ static bool is_fit(enum windows_name name, const char *value)
 		return is_version(value);
 	case WINDOWS_GUID:
 		return is_guid(value);
+	case WINDOWS_MODE:
+		return is_mode(value);
 	case WINDOWS_NAME_COUNT:
 		break;
 	}
@@ -76,6 +109,7 @@ int windows_policy_name(struct windows_policy *windows, enum windows_name name, 
 		[WINDOWS_COMPUTER_NAME] = "1 to 15 letters, digits and '-', not digits alone",
 		[WINDOWS_VERSION] = "'11', '10', '8.1', '8', '7', 'vista' or 'xp'",
 		[WINDOWS_GUID] = "32 hexadecimal digits as 8-4-4-4-12",
+		[WINDOWS_MODE] = "'light', 'services', 'desktop' or 'services,desktop'",
 	};
 
 	assert(name < WINDOWS_NAME_COUNT);

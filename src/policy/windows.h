@@ -15,6 +15,7 @@ enum windows_name {
 	WINDOWS_COMPUTER_NAME,
 	WINDOWS_VERSION,
 	WINDOWS_GUID, /* of the machine */
+	WINDOWS_MODE, /* what runs beside its programs: enum windows_part */
 	WINDOWS_NAME_COUNT,
 };
 /* "computer", "version" ...; NULL at the end. */
@@ -36,6 +37,13 @@ struct windows_policy {
 	struct registry_rule *registry;	 /* owned; in the order in which they are applied */
 	size_t registry_count;
 };
+
+/* Of the mode, "light" being none of them. */
+enum windows_part {
+	WINDOWS_SERVICES = 1, /* the service manager, and what it starts */
+	WINDOWS_DESKTOP = 2,  /* a screen, in the box */
+};
+unsigned windows_policy_parts(const struct windows_policy *windows);
 
 /* Errors say what was expected, without the place. */
 int windows_policy_name(struct windows_policy *windows, enum windows_name name, const char *value,

@@ -65,6 +65,8 @@ int windows_add_world(struct policy *policy, const struct windows_world *world,
 			    WINDOWS_PREFIX, err);
 	if (r == 0)
 		r = add_own(policy, PATH_READ, world->starter, WINDOWS_STARTER, err);
+	if (r == 0 && world->boots && !has_value(policy, "WINEDLLOVERRIDES"))
+		r = policy_add_variable(policy, "WINEDLLOVERRIDES", "winemenubuilder.exe=d", err);
 	for (size_t i = 0; i < ARRAY_LENGTH(variables) && r == 0; i++)
 		if (!has_value(policy, variables[i].name))
 			r = policy_add_variable(policy, variables[i].name, variables[i].value, err);
@@ -81,11 +83,7 @@ static int make_policy(struct policy *policy, const struct windows_world *world,
 		r = policy_set(policy, "net", "none", origin, &nowhere, err);
 	if (r == 0)
 		r = policy_set(policy, "cwd", WINDOWS_PREFIX, origin, &nowhere, err);
-	if (r == 0)
-		r = windows_add_world(policy, world, err);
-	return r < 0 || !world->boots ? r
-				      : policy_add_variable(policy, "WINEDLLOVERRIDES",
-							    "winemenubuilder.exe=d", err);
+	return r < 0 ? r : windows_add_world(policy, world, err);
 }
 
 /* The launcher lets go of its process's descriptors and terminal, so it has one of its own. */

@@ -23,7 +23,7 @@ struct windows_world {
 	const char *prefix;  /* C: and the registry */
 	const char *starter; /* the guest's first program */
 	bool is_template;    /* the prefix itself is written: it is being made */
-	bool boots;	     /* with wineboot, which makes one */
+	bool boots;	     /* with wineboot, which makes one, and starts Windows's services */
 };
 
 /* Adds the world's own paths, which replace those of the same name, and variables, where the policy

@@ -14,12 +14,33 @@
 #define LIST_MAX    ((size_t)4 << 20)
 #define CONFIG_SIZE (3 * PATH_MAX)
 
-/* libc-bin has the locale C.UTF-8, without which file names are ASCII. */
+/* libc-bin has the locale C.UTF-8, without which file names are ASCII. From xvfb on: what a
+ * desktop needs; the server runs a compiler of keyboards, by a shell. */
 static const char *const wanted[] = {
-	"wine64", "wine32:i386", "wine64-preloader", "wine32-preloader:i386", "libc-bin",
+	"wine64",
+	"wine32:i386",
+	"wine64-preloader",
+	"wine32-preloader:i386",
+	"libc-bin",
+	"xvfb",
+	"dash",
+	"fonts-wine",
+	"fonts-liberation",
+	"libxrender1",
+	"libxrender1:i386",
+	"libxi6",
+	"libxi6:i386",
+	"libxcursor1",
+	"libxcursor1:i386",
+	"libxrandr2",
+	"libxrandr2:i386",
 };
 
-#define WANTED_MAX 16
+/* What these depend on and never call here: Mesa alone, with its compilers, weighs as much as half
+ * of Wine, and a desktop without it has no OpenGL. apt is told that they are there. */
+static const char *const spared[] = {"libglx-mesa0", "dpkg", "debianutils", "x11-common"};
+
+#define WANTED_MAX 32
 
 static void config_path(const struct packages *packages, char path[RUNTIME_PATH_SIZE + 32])
 {
@@ -84,6 +105,24 @@ static int find_mirror(struct packages *packages, struct cloche_err *err)
 	return r;
 }
 
+static int write_status(int apt_fd)
+{
+	struct buf buf;
+	int r = 0;
+
+	buf_init(&buf, LIST_MAX);
+	for (size_t i = 0; i < ARRAY_LENGTH(spared) && r == 0; i++)
+		r = buf_format(&buf,
+			       "Package: %s\nStatus: install ok installed\nArchitecture: amd64\n"
+			       "Multi-Arch: foreign\nVersion: 999\nMaintainer: cloche\n"
+			       "Description: spared\n\n",
+			       spared[i]);
+	if (r == 0)
+		r = sys_replace_file(apt_fd, "status", buf_string(&buf));
+	buf_done(&buf);
+	return r;
+}
+
 /* The host's own configuration is read before this, with its proxies. */
 static int write_config(const struct packages *packages)
 {
@@ -121,7 +160,7 @@ static int write_config(const struct packages *packages)
 		     packages->path) >= CONFIG_SIZE)
 		return -ENAMETOOLONG;
 	_own_(closep) int fd = sys_openat(packages->fd, "apt", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-	r = fd < 0 ? fd : sys_replace_file(fd, "status", "");
+	r = fd < 0 ? fd : write_status(fd);
 	if (r == 0)
 		r = sys_replace_file(fd, "sources.list", sources);
 	return r < 0 ? r : sys_replace_file(fd, "apt.conf", config);
@@ -278,6 +317,16 @@ static int make_builtin(int root_fd, const char *from, const char *to)
 	return sys_write_all(to_fd, bytes, (size_t)st.st_size);
 }
 
+/* What runs a command line: "/bin/sh -c". Debian's script for dash would have made the link. */
+static int make_shell(int root_fd)
+{
+	int r = sys_mkdirat(root_fd, "bin", 0755);
+
+	if (r == 0 || r == -EEXIST)
+		r = sys_symlinkat("dash", root_fd, "bin/sh");
+	return r == -EEXIST ? 0 : r;
+}
+
 static int make_zlib(int root_fd)
 {
 	static const char *const machines[][2] = {{"i386", "i686"}, {"x86_64", "x86_64"}};
@@ -324,6 +373,8 @@ int packages_finish(const struct packages *packages, const char *root, struct cl
 	_own_(closep) int fd = sys_openat(packages->fd, root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	int r = fd < 0 ? fd : make_zlib(fd);
 
+	if (r == 0)
+		r = make_shell(fd);
 	for (size_t i = 0; i < ARRAY_LENGTH(useless) && r == 0; i++)
 		r = sys_remove_tree(fd, useless[i]);
 	if (r < 0)

@@ -8,6 +8,7 @@
 #include "windows/box.h"
 #include "windows/identity.h"
 #include "windows/program.h"
+#include "windows/screen.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -248,7 +249,11 @@ static int make_world(struct policy *policy, const struct runtime *runtime,
 	char root[RUNTIME_PATH_SIZE + 16];
 	char prefix[RUNTIME_PATH_SIZE + 16];
 	const struct windows_world world = {
-		.root = root, .prefix = prefix, .starter = runtime->starter};
+		.root = root,
+		.prefix = prefix,
+		.starter = runtime->starter,
+		.boots = (windows_policy_parts(&policy->windows) & WINDOWS_SERVICES) != 0,
+	};
 
 	(void)snprintf(root, sizeof(root), "%s/root", runtime->path);
 	(void)snprintf(prefix, sizeof(prefix), "%s/prefix", runtime->path);
@@ -348,7 +353,23 @@ static int push_program(struct windows_run *run, const struct wanted *wanted)
 }
 
 /* Beyond the caller's: the starter, its options, the loader and what it is given. */
-#define WORDS_MORE (2 * 26 + 10)
+#define WORDS_MORE (2 * 26 + 14)
+
+static int push_desktop(struct windows_run *run, const struct policy *policy)
+{
+	int r = 0;
+
+	if ((windows_policy_parts(&policy->windows) & WINDOWS_DESKTOP) == 0)
+		return 0;
+	char number[16];
+
+	(void)snprintf(number, sizeof(number), "%d", run->page_fd);
+	r = push(run, "--desktop");
+	return r < 0 || run->page_fd < 0
+		       ? r
+		       : push_all(run, (const char *const[]){"--pictures", number,
+							     run->live ? "--live" : NULL, NULL});
+}
 
 static int make_argv(struct windows_run *run, const struct policy *policy,
 		     const struct wanted *wanted, char *const *argv)
@@ -364,6 +385,8 @@ static int make_argv(struct windows_run *run, const struct policy *policy,
 	/* Windows does not say which program a link has started: it lasts until all have ended. */
 	if (r == 0 && wanted->kind == WINDOWS_LINK)
 		r = push(run, "--wait");
+	if (r == 0)
+		r = push_desktop(run, policy);
 	if (r == 0)
 		r = push_registry(run, policy);
 	if (r == 0)
@@ -381,13 +404,33 @@ void windows_run_done(struct windows_run *run)
 		free(run->argv[i]);
 	free(run->argv);
 	runtime_close(&run->runtime);
-	*run = (struct windows_run){.runtime.lock_fd = -1};
+	close_fd(&run->page_fd);
+	*run = (struct windows_run){.runtime.lock_fd = -1, .page_fd = -1};
+}
+
+/* For a program without a screen. */
+static int no_pictures(const struct windows_wish *wish, struct cloche_err *err)
+{
+	return !wish->pictures ? 0
+			       : err_set(err, -EINVAL,
+					 "--screenshot and --display are for Windows programs on a "
+					 "desktop (--windows desktop)");
+}
+
+static int make_page(struct windows_run *run, const struct policy *policy,
+		     const struct windows_wish *wish, struct cloche_err *err)
+{
+	if ((windows_policy_parts(&policy->windows) & WINDOWS_DESKTOP) == 0)
+		return no_pictures(wish, err);
+	if (wish->pictures)
+		run->page_fd = screen_make(err);
+	return !wish->pictures || run->page_fd >= 0 ? 0 : run->page_fd;
 }
 
 int windows_prepare(struct windows_run *ret_run, struct policy *policy, char *const *argv,
-		    const char *cwd, struct cloche_err *err)
+		    const struct windows_wish *wish, struct cloche_err *err)
 {
-	struct windows_run run = {.runtime.lock_fd = -1};
+	struct windows_run run = {.runtime.lock_fd = -1, .page_fd = -1, .live = wish->live};
 	struct cloche_err missing = {0};
 	_own_(freep) struct wanted *wanted = malloc(sizeof(*wanted));
 
@@ -395,7 +438,7 @@ int windows_prepare(struct windows_run *ret_run, struct policy *policy, char *co
 	if (wanted == NULL)
 		return err_set(err, -ENOMEM, "out of memory");
 	if (find_program(wanted, policy, argv[0]) == 0)
-		return 0;
+		return no_pictures(wish, err);
 	/* Wine insists that the prefix is its user's. */
 	if (policy->user != NULL && strcmp(policy->user, "root") != 0 && geteuid() == 0)
 		return err_set(err, -EINVAL,
@@ -405,7 +448,9 @@ int windows_prepare(struct windows_run *ret_run, struct policy *policy, char *co
 	int r = runtime_open(&run.runtime, &missing);
 	if (r < 0)
 		return err_set(err, r, "'%s' is a Windows program: %s", argv[0], missing.text);
-	r = make_world(policy, &run.runtime, wanted, cwd, err);
+	r = make_page(&run, policy, wish, err);
+	if (r == 0)
+		r = make_world(policy, &run.runtime, wanted, wish->cwd, err);
 	if (r == 0) {
 		r = make_argv(&run, policy, wanted, argv);
 		if (r == -E2BIG)

@@ -15,18 +15,27 @@
 #include "policy/policy.h"
 #include "windows/runtime.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct windows_run {
 	struct runtime runtime; /* held until it is over */
 	char **argv;		/* owned, each too: of the box; NULL-terminated; NULL: no run */
 	size_t argc;
+	int page_fd; /* owned: where pictures of its screen go (windows/page.h); -1: nowhere */
+	bool live;   /* the box shows it all the time, and takes keys */
+};
+
+struct windows_wish {
+	const char *cwd; /* the caller's */
+	bool pictures;	 /* of its screen, which there must be */
+	bool live;	 /* and all the time, and keys for it */
 };
 
 /* 1: the program of argv is for Windows, and everything is ready; 0: it is not, nothing was
- * changed. `cwd` is the caller's. */
+ * changed. */
 int windows_prepare(struct windows_run *ret_run, struct policy *policy, char *const *argv,
-		    const char *cwd, struct cloche_err *err);
+		    const struct windows_wish *wish, struct cloche_err *err);
 void windows_run_done(struct windows_run *run);
 
 #endif

@@ -1,13 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "windows/registry.h"
 
+#include "base/own.h"
 #include "windows/value.h"
+
+#include <string.h>
 
 const struct registry_part registry_parts[REGISTRY_PARTS] = {
 	{"system.reg", "HKEY_LOCAL_MACHINE", "HKLM"},
 	{"user.reg", "HKEY_CURRENT_USER", "HKCU"},
 	{"userdef.reg", "HKEY_USERS\\.Default", "HKU\\.Default"},
 };
+
+#define CLASSES "System\\\\CurrentControlSet\\\\Control\\\\Class\\\\"
+
+bool registry_is_momentary(const struct registry_part *part, struct raw key)
+{
+	static const char *const keys[] = {
+		"Hardware",
+		"Software\\\\Microsoft\\\\Windows NT\\\\CurrentVersion\\\\NetworkCards",
+		"System\\\\CurrentControlSet\\\\Control\\\\Video",
+		"System\\\\CurrentControlSet\\\\Enum\\\\DISPLAY",
+		CLASSES "{4D36E968-E325-11CE-BFC1-08002BE10318}", /* display adapters */
+		CLASSES "{4D36E96E-E325-11CE-BFC1-08002BE10318}", /* monitors */
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(keys) && part == &registry_parts[0]; i++) {
+		const struct raw other = {keys[i], strlen(keys[i])};
+
+		if (raw_compare_names(key, other) == 0 || hive_key_below(key, other))
+			return true;
+	}
+	return false;
+}
 
 /* The first row after a deleted key and all that was in it. */
 static size_t skip_key(const struct hive *hive, size_t at)

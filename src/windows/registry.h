@@ -26,6 +26,11 @@ typedef int registry_tell(void *context, enum registry_change change, const stru
 int registry_compare(const struct hive *before, const struct hive *after, registry_tell *tell,
 		     void *context);
 
+/* True of the keys that Wine makes anew whenever it starts with services or a screen, from what is
+ * there at that moment: processors, graphics, network cards. Those below Hardware are not on disk
+ * at all in Windows. What a program changes there is gone, too. */
+bool registry_is_momentary(const struct registry_part *part, struct raw key);
+
 /* HKCU\Software\Name, and for a value ": Name = REG_SZ "old" -> REG_SZ "new"". What is not fit to
  * be shown is escaped. */
 int registry_line(struct buf *out, const struct registry_part *part, const struct hive_row *before,

@@ -7,12 +7,17 @@
 
 #include <string.h>
 
-/* Windows 10, because Node and others refuse older ones; no display, so that programs with windows
- * start where there is none. */
+/* Windows 10, because Node and others refuse older ones. Where X cannot be reached, which is
+ * everywhere but on a desktop, windows are drawn nowhere, so that programs which have some start;
+ * there they are within one window, which Wine manages. */
 static const char user_seed[] = "\n[Software\\\\Wine] 0\n"
 				"\"Version\"=\"win10\"\n"
 				"\n[Software\\\\Wine\\\\Drivers] 0\n"
-				"\"Graphics\"=\"null\"\n";
+				"\"Graphics\"=\"x11,null\"\n"
+				"\n[Software\\\\Wine\\\\Explorer] 0\n"
+				"\"Desktop\"=\"Default\"\n"
+				"\n[Software\\\\Wine\\\\Explorer\\\\Desktops] 0\n"
+				"\"Default\"=\"1280x800\"\n";
 
 /* The keys of HKLM\Hardware are volatile in Wine, made by wineboot; programs look for processors
  * there. They say nothing of the host's. */

@@ -225,6 +225,16 @@ static void windows_is_a_table_of_names_and_keys(void **state)
 	assert_int_equal(windows->registry[2].number, 5);
 	assert_string_equal(windows->registry[3].key, "HKLM\\S");
 	assert_null(windows->registry[3].name);
+	assert_int_equal(windows_policy_parts(windows), 0);
+	loads(f, "windows { mode = 'services,desktop' }");
+	assert_int_equal(windows_policy_parts(&f->policy->windows),
+			 WINDOWS_SERVICES | WINDOWS_DESKTOP);
+	loads(f, "windows { mode = 'desktop' } windows { mode = 'light' }");
+	assert_int_equal(windows_policy_parts(&f->policy->windows), 0);
+	fails(f, "windows { mode = 'services,' }",
+	      "test.lua:1: windows.mode: 'services,' is not understood; expected 'light', "
+	      "'services', "
+	      "'desktop' or 'services,desktop'");
 	fails(f, "windows { comput = 'x' }",
 	      "test.lua:1: windows: unknown key 'comput', did you mean 'computer'?");
 	fails(f, "windows { guid = '12' }",

@@ -2,6 +2,7 @@
  *
  * Wine's text hives: what is read from one, how two differ, and the words for it.
  */
+#include "base/own.h"
 #include "windows/hive_edit.h"
 #include "windows/identity.h"
 #include "windows/registry.h"
@@ -119,6 +120,33 @@ static void keys_that_are_only_on_the_way_are_there(void **state)
 	expect(HEAD "\n[A\\\\B\\\\C] 1\n\"x\"=\"1\"\n\n[A\\\\B2] 1\n",
 	       HEAD "\n[A\\\\B] 1\n\n[A\\\\B2] 1\n", "D HKLM\\A\\B\\C\n",
 	       "\r\n[-HKEY_LOCAL_MACHINE\\A\\B\\C]\r\n");
+}
+
+static void what_wine_makes_anew_is_of_no_box(void **state)
+{
+	static const struct {
+		const char *key;
+		bool momentary;
+	} keys[] = {
+		{"Hardware", true},
+		{"Hardware\\\\Description\\\\System", true},
+		{"HARDWARE\\\\x", true},
+		{"Hardware2", false},
+		{"Software\\\\Hardware", false},
+		{"System\\\\CurrentControlSet\\\\Control\\\\Video\\\\{1}", true},
+		{"System\\\\CurrentControlSet\\\\Control", false},
+		{"System\\\\CurrentControlSet\\\\Control\\\\Class", false},
+		{"System\\\\CurrentControlSet\\\\Services\\\\Evil", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
+		const struct raw key = {keys[i].key, strlen(keys[i].key)};
+
+		assert_int_equal(registry_is_momentary(&registry_parts[0], key), keys[i].momentary);
+		/* A user's registry has nothing of it. */
+		assert_false(registry_is_momentary(&registry_parts[1], key));
+	}
 }
 
 static void names_differ_by_more_than_case(void **state)
@@ -343,6 +371,7 @@ int main(void)
 		cmocka_unit_test(times_are_no_difference),
 		cmocka_unit_test(keys_and_values_come_and_go),
 		cmocka_unit_test(keys_that_are_only_on_the_way_are_there),
+		cmocka_unit_test(what_wine_makes_anew_is_of_no_box),
 		cmocka_unit_test(names_differ_by_more_than_case),
 		cmocka_unit_test(names_and_text_of_every_kind),
 		cmocka_unit_test(names_stay_in_their_line),

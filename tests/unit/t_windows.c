@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What files of strangers are taken for: programs of Windows.
+ * What files of strangers are taken for: programs of Windows. And pictures of their screens.
  */
 #include "base/own.h"
 #include "policy/policy.h"
+#include "windows/png.h"
 #include "windows/program.h"
 
 #include <errno.h>
@@ -108,12 +109,44 @@ static void a_letter_behind_a_path_is_a_drive(void **state)
 	(void)policy_free(policy);
 }
 
+/* ---- pictures ---- (that a reader of PNG finds the pixels: tests/windows/desktop.bats) */
+
+#define WIDTH  37U
+#define HEIGHT 29U
+
+static void a_picture_of_anything_keeps_its_bound(void **state)
+{
+	static uint8_t pixels[WIDTH * HEIGHT * 4];
+	const struct picture picture = {.pixels = pixels, .width = WIDTH, .height = HEIGHT};
+	const size_t most = PNG_SIZE_MAX(WIDTH, HEIGHT);
+	struct buf out;
+	uint32_t random = 1;
+
+	(void)state;
+	for (int round = 0; round < 200; round++) {
+		for (size_t i = 0; i < sizeof(pixels); i++) {
+			random = random * 1664525 + 1013904223;
+			/* From one colour to noise, by way of repetitions. */
+			pixels[i] = (int)(random >> 24) < round + 56 ? (uint8_t)(random >> 16) : 0;
+		}
+		buf_init(&out, most);
+		assert_int_equal(png_write(&picture, &out), 0);
+		assert_memory_equal(out.data, "\x89PNG\r\n\x1a\n", 8);
+		assert_memory_equal(out.data + out.length - 8, "IEND\xae\x42\x60\x82", 8);
+		buf_done(&out);
+	}
+	buf_init(&out, 100);
+	assert_int_equal(png_write(&picture, &out), -E2BIG);
+	buf_done(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_header_says_what_a_program_is),
 		cmocka_unit_test(other_files_of_windows_are_known),
 		cmocka_unit_test(a_letter_behind_a_path_is_a_drive),
+		cmocka_unit_test(a_picture_of_anything_keeps_its_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,3 +117,69 @@ reg() { # ARG...: reg.exe in the box
 	succeeds
 	[[ $output != *$'\033'* ]] || tell "an escape sequence came through"
 }
+
+@test "cloche try shows what a program did to the registry, and keeps or discards it" {
+	run --separate-stderr "$CLOCHE" try -- reg.exe add 'HKCU\Software\Tried' /v word /d text /f <<<d
+	succeeds
+	says 'A HKCU\Software\Tried'
+	says 'A HKCU\Software\Tried : word = REG_SZ "text"'
+	run --separate-stderr "$CLOCHE" try -- reg.exe add 'HKLM\Software\Tried' /v n /t REG_DWORD /d 7 /f \
+		<<<"k
+$BOX"
+	succeeds
+	says 'A HKLM\Software\Tried : n = REG_DWORD 0x7'
+	box -b "$BOX" -- reg.exe query 'HKLM\Software\Tried' /v n
+	succeeds
+	says 0x7
+	run --separate-stderr "$CLOCHE" try -- cmd.exe /c ver <<<d
+	says_not HKLM
+	says_not HKCU
+}
+
+@test "an exported box has its registry and C: when it is imported, here and in another store" {
+	reg add 'HKCU\Software\Taken' /v along /d 'here too' /f
+	cloche box snapshot "$BOX" one
+	succeeds
+	reg add 'HKLM\Software\Taken' /v number /t REG_DWORD /d 9 /f
+	reg delete 'HKLM\Software\Microsoft\Shared Tools' /f
+	box -b "$BOX" -- cmd.exe /c 'echo made> C:\made.txt'
+	cloche box export "$BOX" "$PWD/box.tar"
+	succeeds
+	cloche box remove "$BOX"
+	succeeds
+	cloche box import "$PWD/box.tar" "$BOX-2"
+	succeeds
+	imported "$BOX-2"
+	if [ "$(id -u)" != 0 ]; then # Root's store is where it is.
+		runtime=$("$CLOCHE" windows status | tail -n 1)
+		export XDG_DATA_HOME=$SCRATCH/data
+		mkdir -p "$XDG_DATA_HOME/cloche/windows"
+		chmod -R 700 "$XDG_DATA_HOME/cloche"
+		cp -al "$runtime" "$XDG_DATA_HOME/cloche/windows/" 2>/dev/null ||
+			cp -a "$runtime" "$XDG_DATA_HOME/cloche/windows/"
+		ln -s "${runtime##*/}" "$XDG_DATA_HOME/cloche/windows/current"
+		cloche box import "$PWD/box.tar" "$BOX"
+		succeeds
+		imported "$BOX"
+	fi
+}
+
+imported() { # BOX
+	cloche diff "$1"
+	succeeds
+	says 'A HKCU\Software\Taken : along = REG_SZ "here too"'
+	says 'A HKLM\Software\Taken : number = REG_DWORD 0x9'
+	says 'D HKLM\Software\Microsoft\Shared Tools'
+	says 'A /wine/drive_c/made.txt'
+	box -b "$1" -- cmd.exe /c 'type C:\made.txt & reg query HKLM\Software\Taken /v number'
+	succeeds
+	says made
+	says 0x9
+	box -b "$1" -- reg.exe add 'HKCU\Software\After' /f
+	succeeds
+	cloche diff "$1"
+	says 'A HKCU\Software\After'
+	says 'A HKCU\Software\Taken'
+	cloche box remove "$1"
+	succeeds
+}

@@ -7,7 +7,9 @@
  *     w_escape files SECRET      read it, by every name that Wine knows
  *     w_escape calls SECRET PID  raw system calls: the file, the process, new mounts ...
  *     w_escape runtime           write to what all boxes share
- *     w_escape storm             kill everything in reach, wineserver first
+ *     w_escape sockets NAME...   connect to Unix sockets, by path or (@NAME) abstract
+ *     w_escape screen            fill what is shared with the command outside with rubbish, and
+ * stay w_escape storm             kill everything in reach, wineserver first
  */
 #include <fcntl.h>
 #include <io.h>
@@ -245,6 +247,131 @@ static void runtime(void)
 #endif
 }
 
+/* ---- sockets of the host's session ---- */
+
+struct address {
+	unsigned short family;
+	char path[108];
+};
+
+/* All in low memory: what int 0x80 is to find. */
+struct low {
+	int words[3];
+	struct address address;
+};
+
+#define LOW ((struct low *)(ULONG_PTR)0x20000000)
+
+static int socketcall(int call, int a, int b, int c)
+{
+	LOW->words[0] = a;
+	LOW->words[1] = b;
+	LOW->words[2] = c;
+	return call32(102, call, (int)(ULONG_PTR)LOW->words, 0);
+}
+
+static int connect_by(int by32, int length)
+{
+#ifdef __x86_64__
+	if (!by32) {
+		INT_PTR fd = call64(41, 1, 1, 0, 0, 0);
+
+		return fd >= 0 && call64(42, fd, (INT_PTR)&LOW->address, length, 0, 0) == 0;
+	}
+#else
+	(void)by32;
+#endif
+	int fd = socketcall(1, 1, 1, 0);
+
+	return fd >= 0 && socketcall(3, fd, (int)(ULONG_PTR)&LOW->address, length) == 0;
+}
+
+static void sockets(int count, wchar_t **names_)
+{
+	VirtualAlloc(LOW, 4096, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+	for (int i = 0; i < count; i++) {
+		char name[108] = "";
+		char what[160];
+		int length = WideCharToMultiByte(CP_UTF8, 0, names_[i], -1, name, sizeof(name),
+						 NULL, NULL);
+
+		LOW->address.family = 1;
+		memcpy(LOW->address.path, name, sizeof(name));
+		if (name[0] == '@') {
+			LOW->address.path[0] = 0;
+			length--;
+		}
+		for (int by32 = 0; by32 < 2; by32++) {
+			snprintf(what, sizeof(what), "connect to %s", name);
+			attempt(connect_by(by32, length + 2), what);
+		}
+	}
+}
+
+/* ---- what is shared with the command ---- */
+
+#ifdef __x86_64__
+/* Where a process has the page mapped; 0: nowhere. */
+static INT_PTR find_page(int pid)
+{
+	static char maps[1 << 16];
+	char path[64];
+	INT_PTR length = 0;
+	INT_PTR n;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	INT_PTR fd = call64(2, (INT_PTR)path, 0, 0, 0, 0);
+	if (fd < 0)
+		return 0;
+	while ((n = call64(0, fd, (INT_PTR)(maps + length), (INT_PTR)sizeof(maps) - 1 - length, 0,
+			   0)) > 0)
+		length += n;
+	call64(3, fd, 0, 0, 0, 0);
+	maps[length] = 0;
+	char *found = strstr(maps, "memfd:screen");
+	while (found != NULL && found > maps && found[-1] != '\n')
+		found--;
+	return found == NULL ? 0 : (INT_PTR)strtoull(found, NULL, 16);
+}
+
+static void spoil(int pid, INT_PTR page)
+{
+	static char bytes[1 << 16];
+	char path[96];
+	INT_PTR at = page;
+	INT_PTR n;
+
+	printf("found the page\n");
+	fflush(stdout);
+	snprintf(path, sizeof(path), "/proc/%d/map_files", pid);
+	attempt(call64(2, (INT_PTR)path, 0200000, 0, 0, 0) >= 0 &&
+			call64(76, (INT_PTR)path, 0, 0, 0, 0) == 0,
+		"the shared memory was cut");
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	INT_PTR fd = call64(2, (INT_PTR)path, 2, 0, 0, 0);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)(i * 7 + i / 256 + 1);
+	while ((n = call64(18, fd, (INT_PTR)bytes, sizeof(bytes), at, 0)) > 0)
+		at += n;
+	printf("spoilt %ld bytes\n", (long)(at - page));
+	fflush(stdout);
+	for (;;)
+		Sleep(1000);
+}
+#endif
+
+static void screen(void)
+{
+#ifdef __x86_64__
+	for (int pid = 1; pid < 64; pid++) {
+		INT_PTR page = find_page(pid);
+
+		if (page != 0)
+			spoil(pid, page);
+	}
+#endif
+}
+
 /* ---- everything in reach ---- */
 
 static void storm(void)
@@ -275,6 +402,10 @@ int wmain(int argc, wchar_t **argv)
 		i386_calls(secret, pid);
 	} else if (wcscmp(argv[1], L"runtime") == 0)
 		runtime();
+	else if (wcscmp(argv[1], L"sockets") == 0)
+		sockets(argc - 2, argv + 2);
+	else if (wcscmp(argv[1], L"screen") == 0)
+		screen();
 	else if (wcscmp(argv[1], L"storm") == 0)
 		storm();
 	printf("tried %d, broken %d\n", tried, broken);

@@ -4,16 +4,19 @@
  * Windows program has ended, and has the registry written before it ends itself, for with it ends
  * the box.
  *
- *     starter [--wait] [--drive LETTER:PATH]... [--registry ORDERS] -- LOADER ARG...
+ *     starter [--wait] [--desktop] [--pictures FD [--live]] [--drive LETTER:PATH]...
+ *             [--registry ORDERS] -- LOADER ARG...
  *
  * It runs with the guest's authority and beside guests: it promises nothing about security, and
  * nobody outside believes what it does. --wait: until the last Windows program has ended, not only
- * the first.
+ * the first. --desktop: with a screen (desktop.h); --pictures: of which somebody wants to see some,
+ * and with --live at once.
  *
  * A Windows program in a Unix pipe finds a handle that is neither a Windows pipe nor a file, and
  * some (Node) give up. So where standard output is a pipe they get a file in memory, and what
  * appears in it is passed on (relay.c).
  */
+#include "windows/guest/desktop.h"
 #include "windows/guest/orders.h"
 #include "windows/guest/relay.h"
 
@@ -44,6 +47,7 @@ struct starter {
 	pid_t child;
 	int signal_fd;
 	struct relay relay;
+	struct desktop desktop;
 };
 
 static _Noreturn void fail(const char *what)
@@ -183,8 +187,9 @@ static int serve(struct starter *starter)
 			{.fd = starter->relay.notify_fd, .events = POLLIN},
 		};
 
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		if (poll(fds, 2, desktop_pause_ms(&starter->desktop)) < 0 && errno != EINTR)
 			fail("poll");
+		desktop_look(&starter->desktop);
 		if (fds[1].revents != 0 && !relay_pass(&starter->relay))
 			(void)kill(-starter->child, SIGKILL); /* Nobody reads any more. */
 		if (fds[0].revents != 0)
@@ -288,6 +293,9 @@ int main(int argc, char **argv)
 {
 	struct starter starter = {0};
 	bool waits = false;
+	bool has_desktop = false;
+	bool live = false;
+	int page_fd = -1;
 	sigset_t mask;
 	int at = 1;
 
@@ -296,6 +304,12 @@ int main(int argc, char **argv)
 	for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
 		if (strcmp(argv[at], "--wait") == 0)
 			waits = true;
+		else if (strcmp(argv[at], "--desktop") == 0)
+			has_desktop = true;
+		else if (strcmp(argv[at], "--live") == 0)
+			live = true;
+		else if (strcmp(argv[at], "--pictures") == 0 && at + 1 < argc)
+			page_fd = (int)strtol(argv[++at], NULL, 10);
 		else if (strcmp(argv[at], "--drive") == 0 && at + 1 < argc)
 			set_drive(argv[++at]);
 		else if (strcmp(argv[at], "--registry") == 0 && at + 1 < argc)
@@ -305,6 +319,8 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "usage: starter [--wait] [--drive L:PATH] -- LOADER ...\n");
 		return EXIT_OURS;
 	}
+	if (has_desktop && !desktop_start(&starter.desktop, page_fd, live))
+		fail("its screen");
 	block_signals(&mask);
 	starter.signal_fd = open_signals();
 	if (starter.signal_fd < 0 || !relay_open(&starter.relay))
@@ -313,5 +329,7 @@ int main(int argc, char **argv)
 	int status = serve(&starter);
 	end_server(waits);
 	(void)relay_pass(&starter.relay);
+	if (has_desktop)
+		desktop_remove_traces();
 	return status_of(status, &starter.relay);
 }
