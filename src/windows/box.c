@@ -31,7 +31,8 @@ static int add_own(struct policy *policy, enum path_class class, const char *hos
 
 /* Standard output carries text as Windows programs write it: UTF-8. What says "-all" is Wine's own
  * talk, which no Windows user has ever seen. Without wineboot a start takes a fifth of the time;
- * without winemenubuilder no program makes menu entries of Unix desktops. */
+ * without winemenubuilder no program makes menu entries of Unix desktops, and without winedbg a
+ * program that has crashed ends, as on Windows, and does not wait for a debugger. */
 static const struct {
 	const char *name;
 	const char *value;
@@ -43,7 +44,7 @@ static const struct {
 	{"WINEPREFIX", WINDOWS_PREFIX},
 	{"WINESERVER", "/usr/lib/wine/wineserver64"},
 	{"WINEDEBUG", "-all"},
-	{"WINEDLLOVERRIDES", "wineboot.exe=d;winemenubuilder.exe=d"},
+	{"WINEDLLOVERRIDES", "wineboot.exe=d;winemenubuilder.exe=d;winedbg.exe=d"},
 };
 
 /* What somebody has said of a variable is so. */
@@ -58,13 +59,18 @@ static bool has_value(const struct policy *policy, const char *name)
 int windows_add_world(struct policy *policy, const struct windows_world *world,
 		      struct cloche_err *err)
 {
+	char preload[PATH_MAX];
 	int r = add_own(policy, PATH_READ, world->root, "/", err);
 
 	if (r == 0)
 		r = add_own(policy, world->is_template ? PATH_WRITE : PATH_COPY, world->prefix,
 			    WINDOWS_PREFIX, err);
 	if (r == 0)
-		r = add_own(policy, PATH_READ, world->starter, WINDOWS_STARTER, err);
+		r = add_own(policy, PATH_READ, world->parts, WINDOWS_PARTS, err);
+	if (r == 0 && snprintf(preload, sizeof(preload), "%s/preload", world->parts) >= PATH_MAX)
+		r = err_set(err, -ENAMETOOLONG, "'%s': too long", world->parts);
+	if (r == 0)
+		r = add_own(policy, PATH_READ, preload, "/etc/ld.so.preload", err);
 	for (size_t i = 0; i < ARRAY_LENGTH(variables) && r == 0; i++)
 		if (!has_value(policy, variables[i].name))
 			r = policy_add_variable(policy, variables[i].name, variables[i].value, err);

@@ -248,7 +248,7 @@ static int make_world(struct policy *policy, const struct runtime *runtime,
 	char root[RUNTIME_PATH_SIZE + 16];
 	char prefix[RUNTIME_PATH_SIZE + 16];
 	const struct windows_world world = {
-		.root = root, .prefix = prefix, .starter = runtime->starter};
+		.root = root, .prefix = prefix, .parts = runtime->parts};
 
 	(void)snprintf(root, sizeof(root), "%s/root", runtime->path);
 	(void)snprintf(prefix, sizeof(prefix), "%s/prefix", runtime->path);

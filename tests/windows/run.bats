@@ -45,6 +45,17 @@ load 'windows'
 	both streams
 }
 
+@test "what a program writes into a pipe is there at once, not only at its end" {
+	local line
+	mkfifo in
+	exec 7<>in
+	coproc "$CLOCHE" run -- "$GUEST_DIR/w_probe64.exe" hold once <in 7>&- 3>&-
+	read -r -t 30 line <&"${COPROC[0]}" || line=
+	kill "$COPROC_PID" 2>/dev/null || true
+	exec 7>&-
+	[ "$line" = held ] || tell "read '$line'"
+}
+
 @test "a slow reader of a pipe gets everything, and one that leaves ends the program" {
 	[ "$("$CLOCHE" run -- "$GUEST_DIR/w_probe64.exe" fill 40 | { read -r -N 1 _; sleep 0.5; wc -c; })" = \
 		$((40 * 1048576 - 1)) ]
