@@ -348,7 +348,7 @@ static int push_program(struct windows_run *run, const struct wanted *wanted)
 }
 
 /* Beyond the caller's: the starter, its options, the loader and what it is given. */
-#define WORDS_MORE (2 * 26 + 10)
+#define WORDS_MORE (2 * 26 + 12)
 
 static int make_argv(struct windows_run *run, const struct policy *policy,
 		     const struct wanted *wanted, char *const *argv)
@@ -373,6 +373,19 @@ static int make_argv(struct windows_run *run, const struct policy *policy,
 	for (size_t i = 1; i < count && r == 0; i++)
 		r = push(run, argv[i]);
 	return r;
+}
+
+int windows_run_discards(struct windows_run *run)
+{
+	char *word = strdup("--discard");
+
+	if (word == NULL)
+		return -ENOMEM;
+	/* Behind the starter's name; there is room (WORDS_MORE). */
+	memmove(run->argv + 2, run->argv + 1, run->argc * sizeof(*run->argv));
+	run->argv[1] = word;
+	run->argc++;
+	return 0;
 }
 
 void windows_run_done(struct windows_run *run)

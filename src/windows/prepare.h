@@ -27,6 +27,8 @@ struct windows_run {
  * changed. `cwd` is the caller's. */
 int windows_prepare(struct windows_run *ret_run, struct policy *policy, char *const *argv,
 		    const char *cwd, struct cloche_err *err);
+/* Nobody will want the registry: it is not written in the end. -ENOMEM. */
+int windows_run_discards(struct windows_run *run);
 void windows_run_done(struct windows_run *run);
 
 #endif

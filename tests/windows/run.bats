@@ -133,6 +133,17 @@ load 'windows'
 	[ "$(cat data/file.txt)" = "from the host" ]
 }
 
+@test "a volume has a serial number, and dir works, without Wine's services" {
+	box -- cmd.exe /c 'dir c:\'
+	succeeds
+	says "Serial Number is 5c10-c4e1"
+	says "Program Files"
+	cp "$("$CLOCHE" windows status | tail -n 1)/prefix/drive_c/windows/syswow64/cmd.exe" cmd32.exe
+	box -- ./cmd32.exe /c dir
+	succeeds
+	says "cmd32.exe"
+}
+
 @test "batch files run, with their arguments" {
 	mkdir 'a folder'
 	printf '@echo %%~1 and %%~2\r\n@exit /b 5\r\n' >'a folder/one.bat'

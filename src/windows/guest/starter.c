@@ -4,11 +4,11 @@
  * Windows program has ended, and has the registry written before it ends itself, for with it ends
  * the box.
  *
- *     starter [--wait] [--drive LETTER:PATH]... [--registry ORDERS] -- LOADER ARG...
+ *     starter [--wait] [--discard] [--drive LETTER:PATH]... [--registry ORDERS] -- LOADER ARG...
  *
  * It runs with the guest's authority and beside guests: it promises nothing about security, and
  * nobody outside believes what it does. --wait: until the last Windows program has ended, not only
- * the first.
+ * the first. --discard: nobody will want the registry.
  *
  * A Windows program in a Unix pipe finds a handle that is neither a Windows pipe nor a file, and
  * some (Node) give up. So where standard output is a pipe they get a file in memory, and what
@@ -122,7 +122,37 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-static pid_t start(struct starter *starter, char **argv, const sigset_t *mask)
+/* Wine's server, which reads the registry while Wine itself is being loaded. When the first process
+ * of it has ended, its socket is there. Where it cannot be started so, Wine will say why. */
+static void start_server(const sigset_t *mask)
+{
+	char *path = getenv("WINESERVER");
+	char *const argv[] = {path, NULL};
+	pid_t pid = path == NULL ? -1 : fork();
+
+	if (pid == 0) {
+		(void)sigprocmask(SIG_SETMASK, mask, NULL);
+		(void)execv(path, argv);
+		_exit(EXIT_NO_RUN);
+	}
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* Wine's loader would execute its preloader, with this variable set. `words` has room for that
+ * before its first word, the loader. */
+static void run_loader(char **words)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s-preloader", words[1]) >= (int)sizeof(path))
+		return;
+	words[0] = path;
+	(void)setenv("WINELOADERNOEXEC", "1", 1);
+	(void)execv(path, words);
+}
+
+static pid_t start(struct starter *starter, char **words, const sigset_t *mask)
 {
 	pid_t pid = fork();
 
@@ -135,8 +165,8 @@ static pid_t start(struct starter *starter, char **argv, const sigset_t *mask)
 	take_group(getpid());
 	relay_become_streams(&starter->relay);
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
-	(void)execv(argv[0], argv);
-	(void)fprintf(stderr, "cloche: %s: %s\n", argv[0], strerror(errno));
+	run_loader(words);
+	(void)fprintf(stderr, "cloche: %s: %s\n", words[1], strerror(errno));
 	_exit(EXIT_NO_RUN);
 }
 
@@ -288,6 +318,7 @@ int main(int argc, char **argv)
 {
 	struct starter starter = {0};
 	bool waits = false;
+	bool discards = false;
 	sigset_t mask;
 	int at = 1;
 
@@ -296,6 +327,8 @@ int main(int argc, char **argv)
 	for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
 		if (strcmp(argv[at], "--wait") == 0)
 			waits = true;
+		else if (strcmp(argv[at], "--discard") == 0)
+			discards = true;
 		else if (strcmp(argv[at], "--drive") == 0 && at + 1 < argc)
 			set_drive(argv[++at]);
 		else if (strcmp(argv[at], "--registry") == 0 && at + 1 < argc)
@@ -309,9 +342,11 @@ int main(int argc, char **argv)
 	starter.signal_fd = open_signals();
 	if (starter.signal_fd < 0 || !relay_open(&starter.relay))
 		fail("its streams");
-	starter.child = start(&starter, argv + at + 1, &mask);
+	start_server(&mask);
+	starter.child = start(&starter, argv + at, &mask);
 	int status = serve(&starter);
-	end_server(waits);
+	if (!discards || waits)
+		end_server(waits);
 	(void)relay_pass(&starter.relay);
 	return status_of(status, &starter.relay);
 }

@@ -14,6 +14,7 @@
  * Built for both bitnesses without a C library of its own; it uses that of the process.
  */
 #include "calls/nt_mark.h"
+#include "windows/nt/light.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -21,7 +22,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <ucontext.h>
@@ -231,8 +231,10 @@ static void begin(void)
 __attribute__((visibility("default"))) int pthread_sigmask(int how, const sigset_t *set,
 							   sigset_t *old)
 {
-	if (how == SIG_UNBLOCK && native_end != 0)
+	if (how == SIG_UNBLOCK && native_end != 0) {
+		light_take_services();
 		begin();
+	}
 	return sigprocmask(how, set, old) < 0 ? errno : 0;
 }
 
