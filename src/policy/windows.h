@@ -15,6 +15,9 @@ enum windows_name {
 	WINDOWS_COMPUTER_NAME,
 	WINDOWS_VERSION,
 	WINDOWS_GUID, /* of the machine */
+	WINDOWS_USER_NAME,
+	WINDOWS_LOCALE,
+	WINDOWS_SERIAL, /* of volumes */
 	WINDOWS_NAME_COUNT,
 };
 /* "computer", "version" ...; NULL at the end. */

@@ -56,6 +56,30 @@ static bool has_value(const struct policy *policy, const char *name)
 	return false;
 }
 
+/* Wine takes both from variables; the locale's only for its names (nt/light.c): its characters are
+ * UTF-8 whatever it is. */
+static int add_names(struct policy *policy, struct cloche_err *err)
+{
+	const char *user = policy->windows.names[WINDOWS_USER_NAME];
+	const char *locale = policy->windows.names[WINDOWS_LOCALE];
+	char text[64];
+	int r = 0;
+
+	if (user != NULL) {
+		(void)snprintf(text, sizeof(text), "/home/%s", user);
+		r = policy_add_variable(policy, "USER", user, err);
+		if (r == 0)
+			r = policy_add_variable(policy, "HOME", text, err);
+	}
+	/* The caller's is not the box's. */
+	if (r == 0 && (locale != NULL || !has_value(policy, "LANG"))) {
+		(void)snprintf(text, sizeof(text), "%s.UTF-8", locale != NULL ? locale : "en-US");
+		*strchr(text, '-') = '_';
+		r = policy_add_variable(policy, "LANG", text, err);
+	}
+	return r;
+}
+
 int windows_add_world(struct policy *policy, const struct windows_world *world,
 		      struct cloche_err *err)
 {
@@ -71,6 +95,8 @@ int windows_add_world(struct policy *policy, const struct windows_world *world,
 		r = err_set(err, -ENAMETOOLONG, "'%s': too long", world->parts);
 	if (r == 0)
 		r = add_own(policy, PATH_READ, preload, "/etc/ld.so.preload", err);
+	if (r == 0)
+		r = add_names(policy, err);
 	for (size_t i = 0; i < ARRAY_LENGTH(variables) && r == 0; i++)
 		if (!has_value(policy, variables[i].name))
 			r = policy_add_variable(policy, variables[i].name, variables[i].value, err);

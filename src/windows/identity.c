@@ -61,6 +61,10 @@ static int set_computer(struct buf *out, const char *name)
 
 	for (size_t i = 0; i < ARRAY_LENGTH(places) && r == 0; i++)
 		r = set_text(out, SYSTEM, places[i].key, places[i].name, name);
+	char server[64];
+	(void)snprintf(server, sizeof(server), "\\\\%s", name);
+	if (r == 0)
+		r = set_text(out, USER, "Volatile Environment", "LOGONSERVER", server);
 	return r == 0 ? set_text(out, USER, "Volatile Environment", "USERDOMAIN", name) : r;
 }
 

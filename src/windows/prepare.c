@@ -323,6 +323,24 @@ static int push_registry(struct windows_run *run, const struct policy *policy)
 	return r;
 }
 
+/* What the starter sees to in C:. */
+static int push_names(struct windows_run *run, const struct policy *policy)
+{
+	static const struct {
+		enum windows_name name;
+		const char *option;
+	} options[] = {{WINDOWS_USER_NAME, "--user"}, {WINDOWS_SERIAL, "--serial"}};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(options) && r == 0; i++) {
+		const char *value = policy->windows.names[options[i].name];
+
+		if (value != NULL)
+			r = push_all(run, (const char *const[]){options[i].option, value, NULL});
+	}
+	return r;
+}
+
 static int push_program(struct windows_run *run, const struct wanted *wanted)
 {
 	char dos[PATH_MAX + 4];
@@ -348,7 +366,7 @@ static int push_program(struct windows_run *run, const struct wanted *wanted)
 }
 
 /* Beyond the caller's: the starter, its options, the loader and what it is given. */
-#define WORDS_MORE (2 * 26 + 12)
+#define WORDS_MORE (2 * 26 + 16)
 
 static int make_argv(struct windows_run *run, const struct policy *policy,
 		     const struct wanted *wanted, char *const *argv)
@@ -366,6 +384,8 @@ static int make_argv(struct windows_run *run, const struct policy *policy,
 		r = push(run, "--wait");
 	if (r == 0)
 		r = push_registry(run, policy);
+	if (r == 0)
+		r = push_names(run, policy);
 	if (r == 0)
 		r = push(run, "--");
 	if (r == 0)

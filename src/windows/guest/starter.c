@@ -4,7 +4,8 @@
  * Windows program has ended, and has the registry written before it ends itself, for with it ends
  * the box.
  *
- *     starter [--wait] [--discard] [--drive LETTER:PATH]... [--registry ORDERS] -- LOADER ARG...
+ *     starter [--wait] [--discard] [--drive LETTER:PATH]... [--registry ORDERS]
+ *             [--user NAME] [--serial XXXX-XXXX] -- LOADER ARG...
  *
  * It runs with the guest's authority and beside guests: it promises nothing about security, and
  * nobody outside believes what it does. --wait: until the last Windows program has ended, not only
@@ -15,6 +16,7 @@
  * appears in it is passed on (relay.c).
  */
 #include "windows/guest/orders.h"
+#include "windows/guest/profile.h"
 #include "windows/guest/relay.h"
 
 #include <errno.h>
@@ -82,6 +84,26 @@ static void set_registry(const char *orders)
 
 	if (fd < 0 || !orders_carry_out(fd, orders))
 		fail("its registry");
+	(void)close(fd);
+}
+
+static void set_user(const char *name)
+{
+	int fd = open(PREFIX, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || !profile_rename(fd, name))
+		fail("its user");
+	(void)close(fd);
+}
+
+/* Where Wine looks for it, and nt/light.c. */
+static void set_serial(const char *text)
+{
+	int fd = open(PREFIX "/drive_c/.windows-serial",
+		      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+
+	if (fd < 0 || dprintf(fd, "%.4s%.4s\n", text, text + 5) < 0)
+		fail("its serial number");
 	(void)close(fd);
 }
 
@@ -333,6 +355,10 @@ int main(int argc, char **argv)
 			set_drive(argv[++at]);
 		else if (strcmp(argv[at], "--registry") == 0 && at + 1 < argc)
 			set_registry(argv[++at]);
+		else if (strcmp(argv[at], "--user") == 0 && at + 1 < argc)
+			set_user(argv[++at]);
+		else if (strcmp(argv[at], "--serial") == 0 && at + 1 < argc)
+			set_serial(argv[++at]);
 	}
 	if (at + 1 >= argc) {
 		(void)fprintf(stderr, "usage: starter [--wait] [--drive L:PATH] -- LOADER ...\n");

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "windows/nt/light.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -99,6 +101,19 @@ void light_take_services(void)
 	wine_query_volume = (query_volume)services[QUERY_VOLUME];
 	services[QUERY_VOLUME] = (uintptr_t)answer_query_volume;
 	table->services = services;
+}
+
+/* Wine takes its locale from the names of the C library's. Whose files are not there, that one
+ * would refuse; it is set to C.UTF-8, and Wine is told what LANG says. */
+__attribute__((visibility("default"))) char *setlocale(int category, const char *name)
+{
+	char *(*next)(int, const char *) = dlsym(RTLD_NEXT, "setlocale");
+	char *language = getenv("LANG");
+
+	if (name == NULL && language != NULL && language[0] != '\0' &&
+	    (category == LC_CTYPE || category == LC_MESSAGES))
+		return language;
+	return next(category, name);
 }
 
 /* Wine's first process starts wineboot and waits for its end, also where that is switched off: then
