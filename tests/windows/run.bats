@@ -185,6 +185,17 @@ load 'windows'
 	prints saved
 }
 
+@test "a limit ends the program, and its registry is written all the same" {
+	mkfifo in
+	exec 7<>in
+	BOX_INPUT=in box --box "$BOX" --wall 8s --read "$GUEST_DIR:G:" -- cmd.exe /c \
+		'g:\w_probe64.exe registry limited & g:\w_probe64.exe cat'
+	exec 7>&-
+	fails_with 124
+	box --box "$BOX" -- "$GUEST_DIR/w_probe64.exe" registry
+	prints limited
+}
+
 @test "nothing of a box runs on, whatever it has started" {
 	box -- cmd.exe /c "start /b cmd.exe /c $BOX-lingers.bat & start notepad.exe $BOX-lingers"
 	nothing_runs "$BOX-lingers"
