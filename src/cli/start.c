@@ -178,6 +178,9 @@ int start_box(struct parsed *parsed, const struct start_options *options)
 		print_error(&err);
 		return EXIT_OURS;
 	}
+	/* Where there is no memory for the word, it is written for nobody. */
+	if (windows.argv != NULL && options->box_name == NULL)
+		(void)windows_run_discards(&windows);
 	int viewer = show_screen(&windows, options->display, parsed->rest[0], &err);
 	int status = EXIT_OURS;
 	if (viewer < 0)

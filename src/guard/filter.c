@@ -2,6 +2,7 @@
 #include "guard/filter.h"
 
 #include "base/own.h"
+#include "calls/nt_mark.h"
 #include "sys/sys.h"
 
 #include <assert.h>
@@ -224,9 +225,9 @@ static void emit_range(struct compiler *c, uint32_t first, uint32_t last)
 	emit_range(c, middle, last);
 }
 
-static void emit_own_number(struct compiler *c)
+static void emit_asked_number(struct compiler *c, uint32_t number)
 {
-	emit(c, BPF_JMP | BPF_JEQ | BPF_K, FILTER_OWN_NUMBER, 0, 1);
+	emit(c, BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1);
 	emit_return(c, NULL, (struct answer){.kind = ANSWER_ASK});
 }
 
@@ -254,7 +255,9 @@ static void emit_abi(struct compiler *c, enum abi abi)
 	emit(c, BPF_JMP | BPF_JGE | BPF_K, NUMBER_LIMIT, 0, 1);
 	emit_return(c, NULL, (struct answer){.kind = ANSWER_REFUSE});
 	if (c->own_number)
-		emit_own_number(c);
+		emit_asked_number(c, FILTER_OWN_NUMBER);
+	if (c->plan->options.hears_nt)
+		emit_asked_number(c, NT_MARK_NUMBER);
 	emit_range(c, 0, NUMBER_LIMIT - 1);
 }
 

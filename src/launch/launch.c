@@ -11,6 +11,7 @@
 #include "box/words.h"
 #include "launch/loop.h"
 #include "launch/network.h"
+#include "policy/preset.h"
 #include "sys/sys.h"
 
 #include <assert.h>
@@ -71,6 +72,7 @@ static int prepare_filter(struct launch *launch, struct cloche_err *err)
 		.count_memory = launch->limiter.memory == LIMIT_COUNTED,
 		.fixed_affinity = launch->limiter.cpu == LIMIT_AFFINITY,
 		.refuse_set_id = launch->keeps_set_id,
+		.hears_nt = policy_has_preset(launch->policy, "windows"),
 		.capable = identity_capabilities(&launch->identity) != 0,
 	};
 

@@ -6,6 +6,7 @@
 #include "launch/signals.h"
 #include "launch/terminal.h"
 #include "launch/told.h"
+#include "policy/preset.h"
 #include "sys/sys.h"
 
 #include <signal.h>
@@ -19,6 +20,7 @@
 #define RECOUNT_MS    1000
 #define RECOUNT_RATIO 20
 #define LAST_WORDS_MS 1000 /* then the monitor is killed, whatever it still has to say */
+#define REGISTRY_MS   2000 /* and a Windows box, whether it has written its registry or not */
 
 struct loop {
 	struct launch *launch;
@@ -66,19 +68,6 @@ static void kill_box(struct loop *loop, enum run_end end)
 	kill_monitor(loop);
 }
 
-/* The same by asking first, where hooks may have something left to say. Init hears it, too, and
- * takes the guests along at once; see begin_end in monitor/monitor.c. */
-static void end_box(struct loop *loop, enum run_end end)
-{
-	if (loop->watches || loop->launch->options->hooks == NULL ||
-	    SYS_RESULT(shutdown(loop->launch->link_fd, SHUT_RDWR)) < 0) {
-		kill_box(loop, end);
-		return;
-	}
-	note_end(loop, end);
-	loop->kill_ms = sys_now_ms() + LAST_WORDS_MS;
-}
-
 static void send_signal(const struct loop *loop, int signal, bool group)
 {
 	const struct message message = {
@@ -89,6 +78,31 @@ static void send_signal(const struct loop *loop, int signal, bool group)
 
 	(void)sys_send_fd(loop->launch->link_fd, &message, sizeof(message),
 			  -1); /* It may have ended. */
+}
+
+/* The guest of a kept Windows box has something to write when it is asked to end. */
+static bool has_registry(const struct loop *loop)
+{
+	return loop->launch->box.fd >= 0 && policy_has_preset(loop->launch->policy, "windows");
+}
+
+/* The same by asking first, where hooks may have something left to say. Init hears it, too, and
+ * takes the guests along at once; see begin_end in monitor/monitor.c. */
+static void end_box(struct loop *loop, enum run_end end)
+{
+	if (!loop->watches && has_registry(loop)) {
+		note_end(loop, end);
+		send_signal(loop, SIGTERM, false);
+		loop->kill_ms = sys_now_ms() + REGISTRY_MS;
+		return;
+	}
+	if (loop->watches || loop->launch->options->hooks == NULL ||
+	    SYS_RESULT(shutdown(loop->launch->link_fd, SHUT_RDWR)) < 0) {
+		kill_box(loop, end);
+		return;
+	}
+	note_end(loop, end);
+	loop->kill_ms = sys_now_ms() + LAST_WORDS_MS;
 }
 
 static void stop_self(struct loop *loop);

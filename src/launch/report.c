@@ -39,6 +39,22 @@ static void add(struct report_entry **entries, size_t *count, uint64_t *dropped,
 	grown[(*count)++] = (struct report_entry){.record = *record, .count = 1};
 }
 
+static void add_nt(struct report *report, const struct audit_record *record)
+{
+	bool known = record->code == 0;
+
+	for (uint32_t i = 0; i < report->nt_count; i++)
+		if (report->nt[i].known == known &&
+		    strcmp(report->nt[i].program, record->program) == 0)
+			return;
+	if (report->nt_count == NT_CALLERS_MAX)
+		return;
+	struct nt_caller *caller = &report->nt[report->nt_count++];
+	*caller = (struct nt_caller){
+		.pid = record->pid, .number = (uint32_t)record->number, .known = known};
+	memcpy(caller->program, record->program, sizeof(caller->program));
+}
+
 void report_take(struct report *report, const struct audit_record *record, size_t length)
 {
 	struct audit_record copy = {0};
@@ -57,6 +73,8 @@ void report_take(struct report *report, const struct audit_record *record, size_
 		    &copy);
 	else if (copy.kind == AUDIT_MEMORY)
 		report->end = END_MEMORY;
+	else if (copy.kind == AUDIT_NT)
+		add_nt(report, &copy);
 }
 
 /* JSON is text: bytes that are none are escaped as for a terminal. */
@@ -69,6 +87,27 @@ static struct json_object *text_json(const char *bytes, size_t length)
 	struct json_object *text = json_object_new_string(buf_string(&buf));
 	buf_done(&buf);
 	return text;
+}
+
+/* Direct calls of NT: who makes them, with the first number. */
+static struct json_object *nt_json(const struct report *report)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (uint32_t i = 0; i < report->nt_count; i++) {
+		const struct nt_caller *caller = &report->nt[i];
+		struct json_object *object = json_object_new_object();
+		char number[16];
+
+		(void)snprintf(number, sizeof(number), "0x%x", caller->number);
+		json_object_object_add(object, "program",
+				       text_json(caller->program, strlen(caller->program)));
+		json_object_object_add(object, "pid", json_object_new_int64(caller->pid));
+		json_object_object_add(object, "number", json_object_new_string(number));
+		json_object_object_add(object, "known", json_object_new_boolean(caller->known));
+		json_object_array_add(list, object);
+	}
+	return list;
 }
 
 static struct json_object *refused_json(const struct report_entry *entry)
@@ -182,6 +221,8 @@ char *report_json(const struct report *report, char *const *argv)
 	json_object_object_add(object, "started",
 			       list_json(report->started, report->started_count, started_json));
 	add_number(object, "started_not_listed", report->started_dropped);
+	if (report->nt_count > 0)
+		json_object_object_add(object, "nt_calls", nt_json(report));
 	const char *text = json_object_to_json_string_ext(
 		object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
 	char *copy = NULL;

@@ -30,6 +30,16 @@ struct report_entry {
 	uint64_t count;
 };
 
+/* A program that calls NT itself. */
+struct nt_caller {
+	uint32_t pid;	 /* in the box */
+	uint32_t number; /* the first that it called */
+	bool known;	 /* Wine's service was given */
+	char program[AUDIT_PROGRAM_SIZE];
+};
+
+#define NT_CALLERS_MAX 16
+
 struct report {
 	enum run_end end;
 	int code; /* exit status or signal */
@@ -46,6 +56,8 @@ struct report {
 	struct report_entry *started; /* owned */
 	size_t started_count;
 	uint64_t started_dropped;
+	uint32_t nt_count;
+	struct nt_caller nt[NT_CALLERS_MAX]; /* one for each program and kind, and no more */
 };
 
 /* The descriptor of --report's file ("-": standard output), or a negative errno. */

@@ -16,6 +16,7 @@ enum audit_kind {
 	AUDIT_REFUSED, /* a call was refused: call, abi, args, code is the errno, text the rule */
 	AUDIT_EXEC,    /* a program was started or tried: text is path and arguments, NUL between */
 	AUDIT_MEMORY,  /* the box was killed: it used more memory than it may */
+	AUDIT_NT,      /* a direct call of NT: number is NT's, code 0 where it is known */
 };
 
 #define AUDIT_PROGRAM_SIZE 256

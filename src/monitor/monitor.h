@@ -42,6 +42,7 @@ struct monitor {
 	uint64_t memory_bytes;		     /* counted and enforced here; 0: not here */
 	struct seccomp_notif *request;	     /* owned; as large as this kernel wants */
 	struct seccomp_notif_resp *response; /* owned */
+	unsigned nt_count;		     /* direct calls of NT that were told of */
 	struct audit_record record;
 };
 

@@ -150,7 +150,9 @@ static int unknown_key(struct loader *loader, const char *key)
 	memcpy(known + 1, windows_names, sizeof(windows_names));
 	(void)hint(near, key, known);
 	return loader_fail(loader, "windows: unknown key '%.60s'%s%s", key, near,
-			   near[0] == '\0' ? "; expected computer, version, guid or registry" : "");
+			   near[0] == '\0' ? "; expected computer, version, guid, user, locale, "
+					     "serial or registry"
+					   : "");
 }
 
 int loader_windows(lua_State *lua, struct loader *loader)

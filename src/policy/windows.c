@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 #define REGISTRY_MAX	  4096
 #define KEY_NAME_MAX	  255
@@ -19,20 +20,30 @@
 #define DIGITS	"0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-const char *const windows_names[] = {"computer", "version", "guid", "mode", NULL};
+const char *const windows_names[] = {"computer", "version", "guid", "user",
+				     "locale",	 "serial",  "mode", NULL};
 
-/* 8-4-4-4-12 hexadecimal digits. */
-static bool is_guid(const char *value)
+/* x: a hexadecimal digit; a: a small letter; A: a large one. */
+static bool has_shape(const char *value, const char *shape)
 {
-	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	for (; *shape != '\0'; shape++, value++) {
+		bool good = *shape == 'x'   ? strchr(DIGITS "abcdefABCDEF", *value) != NULL
+			    : *shape == 'a' ? *value >= 'a' && *value <= 'z'
+			    : *shape == 'A' ? *value >= 'A' && *value <= 'Z'
+					    : *value == *shape;
 
-	for (size_t i = 0; i < sizeof(shape) - 1; i++) {
-		if (value[i] == '\0' ||
-		    (shape[i] == '-' ? value[i] != '-'
-				     : strchr(DIGITS "abcdefABCDEF", value[i]) == NULL))
+		if (*value == '\0' || !good)
 			return false;
 	}
-	return value[sizeof(shape) - 1] == '\0';
+	return *value == '\0';
+}
+
+/* What a directory below C:\users can be called, and is not yet. */
+static bool is_user(const char *value)
+{
+	return strlen(value) <= 20 && value[0] != '\0' &&
+	       strspn(value, LETTERS DIGITS "-_") == strlen(value) &&
+	       strcasecmp(value, "public") != 0;
 }
 
 static bool made_of(const char *value, size_t most, const char *allowed)
@@ -93,7 +104,13 @@ static bool is_fit(enum windows_name name, const char *value)
 	case WINDOWS_VERSION:
 		return is_version(value);
 	case WINDOWS_GUID:
-		return is_guid(value);
+		return has_shape(value, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
+	case WINDOWS_USER_NAME:
+		return is_user(value);
+	case WINDOWS_LOCALE:
+		return has_shape(value, "aa-AA") || has_shape(value, "aaa-AA");
+	case WINDOWS_SERIAL:
+		return has_shape(value, "xxxx-xxxx");
 	case WINDOWS_MODE:
 		return is_mode(value);
 	case WINDOWS_NAME_COUNT:
@@ -109,6 +126,9 @@ int windows_policy_name(struct windows_policy *windows, enum windows_name name, 
 		[WINDOWS_COMPUTER_NAME] = "1 to 15 letters, digits and '-', not digits alone",
 		[WINDOWS_VERSION] = "'11', '10', '8.1', '8', '7', 'vista' or 'xp'",
 		[WINDOWS_GUID] = "32 hexadecimal digits as 8-4-4-4-12",
+		[WINDOWS_USER_NAME] = "1 to 20 letters, digits, '-' and '_', not 'Public'",
+		[WINDOWS_LOCALE] = "a language and a country, such as 'de-AT'",
+		[WINDOWS_SERIAL] = "8 hexadecimal digits as 4-4",
 		[WINDOWS_MODE] = "'light', 'services', 'desktop' or 'services,desktop'",
 	};
 

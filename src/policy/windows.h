@@ -15,7 +15,10 @@ enum windows_name {
 	WINDOWS_COMPUTER_NAME,
 	WINDOWS_VERSION,
 	WINDOWS_GUID, /* of the machine */
-	WINDOWS_MODE, /* what runs beside its programs: enum windows_part */
+	WINDOWS_USER_NAME,
+	WINDOWS_LOCALE,
+	WINDOWS_SERIAL, /* of volumes */
+	WINDOWS_MODE,	/* what runs beside its programs: enum windows_part */
 	WINDOWS_NAME_COUNT,
 };
 /* "computer", "version" ...; NULL at the end. */

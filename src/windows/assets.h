@@ -10,12 +10,14 @@
 
 struct asset {
 	const unsigned char *bytes;
-	size_t size; /* 0: this cloche was built without mingw */
+	size_t size; /* 0: this cloche was built without mingw, or without -m32 */
 	char hash[17];
 };
 
 extern const struct asset asset_starter;
 extern const struct asset asset_prng64;
 extern const struct asset asset_prng32;
+extern const struct asset asset_nt64;
+extern const struct asset asset_nt32;
 
 #endif

@@ -31,7 +31,8 @@ static int add_own(struct policy *policy, enum path_class class, const char *hos
 
 /* Standard output carries text as Windows programs write it: UTF-8. What says "-all" is Wine's own
  * talk, which no Windows user has ever seen. Without wineboot a start takes a fifth of the time;
- * without winemenubuilder no program makes menu entries of Unix desktops. */
+ * without winemenubuilder no program makes menu entries of Unix desktops, and without winedbg a
+ * program that has crashed ends, as on Windows, and does not wait for a debugger. */
 static const struct {
 	const char *name;
 	const char *value;
@@ -43,7 +44,7 @@ static const struct {
 	{"WINEPREFIX", WINDOWS_PREFIX},
 	{"WINESERVER", "/usr/lib/wine/wineserver64"},
 	{"WINEDEBUG", "-all"},
-	{"WINEDLLOVERRIDES", "wineboot.exe=d;winemenubuilder.exe=d"},
+	{"WINEDLLOVERRIDES", "wineboot.exe=d;winemenubuilder.exe=d;winedbg.exe=d"},
 };
 
 /* What somebody has said of a variable is so. */
@@ -55,18 +56,50 @@ static bool has_value(const struct policy *policy, const char *name)
 	return false;
 }
 
+/* Wine takes both from variables; the locale's only for its names (nt/light.c): its characters are
+ * UTF-8 whatever it is. */
+static int add_names(struct policy *policy, struct cloche_err *err)
+{
+	const char *user = policy->windows.names[WINDOWS_USER_NAME];
+	const char *locale = policy->windows.names[WINDOWS_LOCALE];
+	char text[64];
+	int r = 0;
+
+	if (user != NULL) {
+		(void)snprintf(text, sizeof(text), "/home/%s", user);
+		r = policy_add_variable(policy, "USER", user, err);
+		if (r == 0)
+			r = policy_add_variable(policy, "HOME", text, err);
+	}
+	/* The caller's is not the box's. */
+	if (r == 0 && (locale != NULL || !has_value(policy, "LANG"))) {
+		(void)snprintf(text, sizeof(text), "%s.UTF-8", locale != NULL ? locale : "en-US");
+		*strchr(text, '-') = '_';
+		r = policy_add_variable(policy, "LANG", text, err);
+	}
+	return r;
+}
+
 int windows_add_world(struct policy *policy, const struct windows_world *world,
 		      struct cloche_err *err)
 {
+	char preload[PATH_MAX];
 	int r = add_own(policy, PATH_READ, world->root, "/", err);
 
 	if (r == 0)
 		r = add_own(policy, world->is_template ? PATH_WRITE : PATH_COPY, world->prefix,
 			    WINDOWS_PREFIX, err);
 	if (r == 0)
-		r = add_own(policy, PATH_READ, world->starter, WINDOWS_STARTER, err);
+		r = add_own(policy, PATH_READ, world->parts, WINDOWS_PARTS, err);
+	if (r == 0 && snprintf(preload, sizeof(preload), "%s/preload", world->parts) >= PATH_MAX)
+		r = err_set(err, -ENAMETOOLONG, "'%s': too long", world->parts);
+	if (r == 0)
+		r = add_own(policy, PATH_READ, preload, "/etc/ld.so.preload", err);
+	if (r == 0)
+		r = add_names(policy, err);
 	if (r == 0 && world->boots && !has_value(policy, "WINEDLLOVERRIDES"))
-		r = policy_add_variable(policy, "WINEDLLOVERRIDES", "winemenubuilder.exe=d", err);
+		r = policy_add_variable(policy, "WINEDLLOVERRIDES",
+					"winemenubuilder.exe=d;winedbg.exe=d", err);
 	for (size_t i = 0; i < ARRAY_LENGTH(variables) && r == 0; i++)
 		if (!has_value(policy, variables[i].name))
 			r = policy_add_variable(policy, variables[i].name, variables[i].value, err);

@@ -12,18 +12,19 @@
 
 /* As the box sees them. */
 #define WINDOWS_PREFIX	"/wine"
-#define WINDOWS_STARTER "/usr/lib/cloche/starter"
+#define WINDOWS_PARTS	"/usr/lib/cloche"
+#define WINDOWS_STARTER WINDOWS_PARTS "/starter"
 #define WINDOWS_DRIVES	"/drives" /* what --read DIR:D: shows is at /drives/d */
 #define WINE32		"/usr/lib/wine/wine"
 #define WINE64		"/usr/lib/wine/wine64"
 #define WINDOWS_USER	"user"
 
 struct windows_world {
-	const char *root;    /* Wine's system, shown read-only as / */
-	const char *prefix;  /* C: and the registry */
-	const char *starter; /* the guest's first program */
-	bool is_template;    /* the prefix itself is written: it is being made */
-	bool boots;	     /* with wineboot, which makes one, and starts Windows's services */
+	const char *root;   /* Wine's system, shown read-only as / */
+	const char *prefix; /* C: and the registry */
+	const char *parts;  /* what of cloche is in it (parts.h) */
+	bool is_template;   /* the prefix itself is written: it is being made */
+	bool boots;	    /* with wineboot, which makes one, and starts Windows's services */
 };
 
 /* Adds the world's own paths, which replace those of the same name, and variables, where the policy

@@ -61,16 +61,21 @@ static int set_computer(struct buf *out, const char *name)
 
 	for (size_t i = 0; i < ARRAY_LENGTH(places) && r == 0; i++)
 		r = set_text(out, SYSTEM, places[i].key, places[i].name, name);
+	char server[64];
+	(void)snprintf(server, sizeof(server), "\\\\%s", name);
+	if (r == 0)
+		r = set_text(out, USER, "Volatile Environment", "LOGONSERVER", server);
 	return r == 0 ? set_text(out, USER, "Volatile Environment", "USERDOMAIN", name) : r;
 }
 
-/* What the system says of itself by calls (Wine's own setting) and what is read in the registry. */
+/* What the system says of itself by calls (Wine's own setting) and what is read in the registry.
+ * Wine 8 does not know 11, and then takes what it says there. */
 static int set_version(struct buf *out, const char *version)
 {
 	static const struct {
 		const char *version, *wine, *product, *number, *build;
 	} rows[] = {
-		{"11", "win11", "Windows 11 Pro", "6.3", "22000"},
+		{"11", "win11", "Windows 11 Pro", "10.0", "22000"},
 		{"10", "win10", "Windows 10 Pro", "6.3", "19043"},
 		{"8.1", "win81", "Windows 8.1 Pro", "6.3", "9600"},
 		{"8", "win8", "Windows 8 Pro", "6.2", "9200"},

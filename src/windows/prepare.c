@@ -251,7 +251,7 @@ static int make_world(struct policy *policy, const struct runtime *runtime,
 	const struct windows_world world = {
 		.root = root,
 		.prefix = prefix,
-		.starter = runtime->starter,
+		.parts = runtime->parts,
 		.boots = (windows_policy_parts(&policy->windows) & WINDOWS_SERVICES) != 0,
 	};
 
@@ -328,6 +328,24 @@ static int push_registry(struct windows_run *run, const struct policy *policy)
 	return r;
 }
 
+/* What the starter sees to in C:. */
+static int push_names(struct windows_run *run, const struct policy *policy)
+{
+	static const struct {
+		enum windows_name name;
+		const char *option;
+	} options[] = {{WINDOWS_USER_NAME, "--user"}, {WINDOWS_SERIAL, "--serial"}};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(options) && r == 0; i++) {
+		const char *value = policy->windows.names[options[i].name];
+
+		if (value != NULL)
+			r = push_all(run, (const char *const[]){options[i].option, value, NULL});
+	}
+	return r;
+}
+
 static int push_program(struct windows_run *run, const struct wanted *wanted)
 {
 	char dos[PATH_MAX + 4];
@@ -353,7 +371,7 @@ static int push_program(struct windows_run *run, const struct wanted *wanted)
 }
 
 /* Beyond the caller's: the starter, its options, the loader and what it is given. */
-#define WORDS_MORE (2 * 26 + 14)
+#define WORDS_MORE (2 * 26 + 20)
 
 static int push_desktop(struct windows_run *run, const struct policy *policy)
 {
@@ -390,12 +408,27 @@ static int make_argv(struct windows_run *run, const struct policy *policy,
 	if (r == 0)
 		r = push_registry(run, policy);
 	if (r == 0)
+		r = push_names(run, policy);
+	if (r == 0)
 		r = push(run, "--");
 	if (r == 0)
 		r = push_program(run, wanted);
 	for (size_t i = 1; i < count && r == 0; i++)
 		r = push(run, argv[i]);
 	return r;
+}
+
+int windows_run_discards(struct windows_run *run)
+{
+	char *word = strdup("--discard");
+
+	if (word == NULL)
+		return -ENOMEM;
+	/* Behind the starter's name; there is room (WORDS_MORE). */
+	memmove(run->argv + 2, run->argv + 1, run->argc * sizeof(*run->argv));
+	run->argv[1] = word;
+	run->argc++;
+	return 0;
 }
 
 void windows_run_done(struct windows_run *run)

@@ -36,6 +36,8 @@ struct windows_wish {
  * changed. */
 int windows_prepare(struct windows_run *ret_run, struct policy *policy, char *const *argv,
 		    const struct windows_wish *wish, struct cloche_err *err);
+/* Nobody will want the registry: it is not written in the end. -ENOMEM. */
+int windows_run_discards(struct windows_run *run);
 void windows_run_done(struct windows_run *run);
 
 #endif

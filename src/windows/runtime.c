@@ -4,7 +4,7 @@
 #include "base/own.h"
 #include "box/store.h"
 #include "sys/sys.h"
-#include "windows/assets.h"
+#include "windows/parts.h"
 #include "world/identity.h"
 
 #include <dirent.h>
@@ -54,31 +54,6 @@ int runtime_lock(int windows_fd, struct cloche_err *err)
 	}
 	return r < 0 ? err_set(err, r, "cannot lock the Windows runtime: %s", errno_text(r))
 		     : TAKE_FD(&fd);
-}
-
-int runtime_put_starter(int windows_fd, const char *windows_path, char ret_path[RUNTIME_PATH_SIZE],
-			struct cloche_err *err)
-{
-	char name[48];
-	char temporary[80];
-	struct stat st;
-
-	(void)snprintf(name, sizeof(name), "starter-%s", asset_starter.hash);
-	(void)snprintf(temporary, sizeof(temporary), ".%s-%d", name, getpid());
-	if (snprintf(ret_path, RUNTIME_PATH_SIZE, "%s/%s", windows_path, name) >= RUNTIME_PATH_SIZE)
-		return err_set(err, -ENAMETOOLONG, "'%s': too long", windows_path);
-	if (sys_fstatat(windows_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
-	_own_(closep) int fd =
-		sys_create(windows_fd, temporary, O_WRONLY | O_EXCL | O_NOFOLLOW, 0755);
-	int r = fd < 0 ? fd : sys_write_all(fd, asset_starter.bytes, asset_starter.size);
-	if (r == 0)
-		r = sys_fchmod(fd, 0755);
-	if (r == 0)
-		r = sys_renameat(windows_fd, temporary, windows_fd, name, 0);
-	if (r < 0)
-		(void)sys_unlinkat(windows_fd, temporary, 0);
-	return r < 0 ? err_set(err, r, "'%s': %s", ret_path, errno_text(r)) : 0;
 }
 
 /* Between the look and the lock another one may have become the current one. */
@@ -143,7 +118,7 @@ int runtime_open(struct runtime *ret_runtime, struct cloche_err *err)
 	if (r < 0)
 		(void)err_set(err, r, "'%s': too long", path);
 	else
-		r = runtime_put_starter(windows_fd, path, runtime.starter, err);
+		r = parts_put(windows_fd, path, runtime.parts, err);
 	if (r == 0)
 		r = check_format(&runtime, err);
 	if (r < 0) {

@@ -10,7 +10,7 @@
  *         prefix/         the template of C: and the registry
  *         about           versions, one "NAME VALUE" a line
  *         lock            held, shared, by everybody who runs something on it
- *     windows/starter-HASH   the guest's first program (guest/starter.c), of this cloche
+ *     windows/parts-HASH/    what of this cloche is in each box (parts.h)
  *
  * Boxes see root read-only and prefix under a layer of their own, so nothing here changes once it
  * is made. No path of a policy can lead here: a rule that may says so by its own mark.
@@ -30,8 +30,8 @@
 #define RUNTIME_PATH_SIZE 1024
 
 struct runtime {
-	char path[RUNTIME_PATH_SIZE];	 /* of windows/ID, without symlinks */
-	char starter[RUNTIME_PATH_SIZE]; /* the starter's */
+	char path[RUNTIME_PATH_SIZE];  /* of windows/ID, without symlinks */
+	char parts[RUNTIME_PATH_SIZE]; /* of windows/parts-HASH */
 	int lock_fd; /* owned: as long as it is open nobody removes it; -1: not held */
 };
 
@@ -46,10 +46,6 @@ void runtime_close(struct runtime *runtime);
 
 /* A line of its "about"; "" where it has none. */
 void runtime_about(const struct runtime *runtime, const char *name, char *ret_value, size_t size);
-
-/* Puts the starter of this cloche beside the runtimes, when it is not there. */
-int runtime_put_starter(int windows_fd, const char *windows_path, char ret_path[RUNTIME_PATH_SIZE],
-			struct cloche_err *err);
 
 /* Removes all runtimes but the current one (or that too) which nobody uses. The number of those
  * that are in use, or negative. windows/lock is held. */

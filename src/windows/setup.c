@@ -7,6 +7,7 @@
 #include "windows/assets.h"
 #include "windows/box.h"
 #include "windows/packages.h"
+#include "windows/parts.h"
 #include "windows/registry_seed.h"
 #include "windows/runtime.h"
 #include "windows/share.h"
@@ -27,7 +28,7 @@ struct setup {
 	int windows_fd; /* owned */
 	int new_fd;	/* owned: windows/new */
 	char path[RUNTIME_PATH_SIZE];
-	char starter[RUNTIME_PATH_SIZE];
+	char parts[RUNTIME_PATH_SIZE];
 };
 
 static void say_step(int number, const char *what)
@@ -142,7 +143,7 @@ static int run_in_template(const struct setup *setup, bool boots, const char *co
 	const struct windows_world world = {
 		.root = root,
 		.prefix = prefix,
-		.starter = setup->starter,
+		.parts = setup->parts,
 		.is_template = true,
 		.boots = boots,
 	};
@@ -273,7 +274,7 @@ static int build(struct setup *setup)
 		return r;
 	r = check_space(setup);
 	if (r == 0)
-		r = runtime_put_starter(setup->windows_fd, setup->path, setup->starter, setup->err);
+		r = parts_put(setup->windows_fd, setup->path, setup->parts, setup->err);
 	if (r == 0)
 		r = make_packages(setup, &packages);
 	if (r == 0)
@@ -291,10 +292,10 @@ int windows_setup(bool refresh, struct cloche_err *err)
 	struct cloche_err unused = {0};
 	struct runtime runtime;
 
-	if (asset_prng64.size == 0 || asset_prng32.size == 0)
+	if (!parts_built())
 		return err_set(err, -ENOSYS,
 			       "this cloche was built without support for Windows programs "
-			       "(mingw-w64 was missing)");
+			       "(mingw-w64 or gcc's -m32 was missing)");
 	_own_(closep) int windows_fd = runtime_directory(setup.path, err);
 	_own_(closep) int lock_fd = windows_fd < 0 ? windows_fd : runtime_lock(windows_fd, err);
 	if (lock_fd < 0)

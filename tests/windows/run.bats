@@ -45,6 +45,17 @@ load 'windows'
 	both streams
 }
 
+@test "what a program writes into a pipe is there at once, not only at its end" {
+	local line
+	mkfifo in
+	exec 7<>in
+	coproc "$CLOCHE" run -- "$GUEST_DIR/w_probe64.exe" hold once <in 7>&- 3>&-
+	read -r -t 30 line <&"${COPROC[0]}" || line=
+	kill "$COPROC_PID" 2>/dev/null || true
+	exec 7>&-
+	[ "$line" = held ] || tell "read '$line'"
+}
+
 @test "a slow reader of a pipe gets everything, and one that leaves ends the program" {
 	[ "$("$CLOCHE" run -- "$GUEST_DIR/w_probe64.exe" fill 40 | { read -r -N 1 _; sleep 0.5; wc -c; })" = \
 		$((40 * 1048576 - 1)) ]
@@ -122,6 +133,17 @@ load 'windows'
 	[ "$(cat data/file.txt)" = "from the host" ]
 }
 
+@test "a volume has a serial number, and dir works, without Wine's services" {
+	box -- cmd.exe /c 'dir c:\'
+	succeeds
+	says "Serial Number is 5c10-c4e1"
+	says "Program Files"
+	cp "$("$CLOCHE" windows status | tail -n 1)/prefix/drive_c/windows/syswow64/cmd.exe" cmd32.exe
+	box -- ./cmd32.exe /c dir
+	succeeds
+	says "cmd32.exe"
+}
+
 @test "batch files run, with their arguments" {
 	mkdir 'a folder'
 	printf '@echo %%~1 and %%~2\r\n@exit /b 5\r\n' >'a folder/one.bat'
@@ -161,6 +183,17 @@ load 'windows'
 	nothing_runs "w_probe64.exe registry saved"
 	box --box "$BOX" -- "$GUEST_DIR/w_probe64.exe" registry
 	prints saved
+}
+
+@test "a limit ends the program, and its registry is written all the same" {
+	mkfifo in
+	exec 7<>in
+	BOX_INPUT=in box --box "$BOX" --wall 8s --read "$GUEST_DIR:G:" -- cmd.exe /c \
+		'g:\w_probe64.exe registry limited & g:\w_probe64.exe cat'
+	exec 7>&-
+	fails_with 124
+	box --box "$BOX" -- "$GUEST_DIR/w_probe64.exe" registry
+	prints limited
 }
 
 @test "nothing of a box runs on, whatever it has started" {

@@ -19,16 +19,23 @@ static bool is_pipe(int fd, struct stat *st)
 	return fstat(fd, st) == 0 && (S_ISFIFO(st->st_mode) || S_ISSOCK(st->st_mode));
 }
 
+/* Opened again: nobody is told of what is written by the descriptor that made it (Linux 6.14). */
+static int again(int fd)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	int other = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
+	(void)close(fd);
+	return other;
+}
+
 /* Where memory is counted by process there is no memfd: a file without a name does. */
 static int memory_file(void)
 {
 	int fd = memfd_create("output", MFD_CLOEXEC);
 
-	if (fd < 0)
-		fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		(void)fcntl(fd, F_SETFL, O_APPEND);
-	return fd;
+	return fd >= 0 ? again(fd) : open("/tmp", O_TMPFILE | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
 }
 
 static bool watch(struct relay *relay, int fd)

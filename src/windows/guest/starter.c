@@ -4,13 +4,13 @@
  * Windows program has ended, and has the registry written before it ends itself, for with it ends
  * the box.
  *
- *     starter [--wait] [--desktop] [--pictures FD [--live]] [--drive LETTER:PATH]...
- *             [--registry ORDERS] -- LOADER ARG...
+ *     starter [--wait] [--discard] [--desktop] [--pictures FD [--live]] [--drive LETTER:PATH]...
+ *             [--registry ORDERS] [--user NAME] [--serial XXXX-XXXX] -- LOADER ARG...
  *
  * It runs with the guest's authority and beside guests: it promises nothing about security, and
  * nobody outside believes what it does. --wait: until the last Windows program has ended, not only
- * the first. --desktop: with a screen (desktop.h); --pictures: of which somebody wants to see some,
- * and with --live at once.
+ * the first. --discard: nobody will want the registry. --desktop: with a screen (desktop.h);
+ * --pictures: of which somebody wants to see some, and with --live at once.
  *
  * A Windows program in a Unix pipe finds a handle that is neither a Windows pipe nor a file, and
  * some (Node) give up. So where standard output is a pipe they get a file in memory, and what
@@ -18,6 +18,7 @@
  */
 #include "windows/guest/desktop.h"
 #include "windows/guest/orders.h"
+#include "windows/guest/profile.h"
 #include "windows/guest/relay.h"
 
 #include <errno.h>
@@ -89,6 +90,26 @@ static void set_registry(const char *orders)
 	(void)close(fd);
 }
 
+static void set_user(const char *name)
+{
+	int fd = open(PREFIX, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || !profile_rename(fd, name))
+		fail("its user");
+	(void)close(fd);
+}
+
+/* Where Wine looks for it, and nt/light.c. */
+static void set_serial(const char *text)
+{
+	int fd = open(PREFIX "/drive_c/.windows-serial",
+		      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+
+	if (fd < 0 || dprintf(fd, "%.4s%.4s\n", text, text + 5) < 0)
+		fail("its serial number");
+	(void)close(fd);
+}
+
 /* The terminal's signals are for the program; what the launcher sends comes to us, and we pass it
  * on: so the program has a group of its own. */
 static void take_group(pid_t pid)
@@ -126,7 +147,37 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-static pid_t start(struct starter *starter, char **argv, const sigset_t *mask)
+/* Wine's server, which reads the registry while Wine itself is being loaded. When the first process
+ * of it has ended, its socket is there. Where it cannot be started so, Wine will say why. */
+static void start_server(const sigset_t *mask)
+{
+	char *path = getenv("WINESERVER");
+	char *const argv[] = {path, NULL};
+	pid_t pid = path == NULL ? -1 : fork();
+
+	if (pid == 0) {
+		(void)sigprocmask(SIG_SETMASK, mask, NULL);
+		(void)execv(path, argv);
+		_exit(EXIT_NO_RUN);
+	}
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* Wine's loader would execute its preloader, with this variable set. `words` has room for that
+ * before its first word, the loader. */
+static void run_loader(char **words)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s-preloader", words[1]) >= (int)sizeof(path))
+		return;
+	words[0] = path;
+	(void)setenv("WINELOADERNOEXEC", "1", 1);
+	(void)execv(path, words);
+}
+
+static pid_t start(struct starter *starter, char **words, const sigset_t *mask)
 {
 	pid_t pid = fork();
 
@@ -139,8 +190,8 @@ static pid_t start(struct starter *starter, char **argv, const sigset_t *mask)
 	take_group(getpid());
 	relay_become_streams(&starter->relay);
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
-	(void)execv(argv[0], argv);
-	(void)fprintf(stderr, "cloche: %s: %s\n", argv[0], strerror(errno));
+	run_loader(words);
+	(void)fprintf(stderr, "cloche: %s: %s\n", words[1], strerror(errno));
 	_exit(EXIT_NO_RUN);
 }
 
@@ -296,6 +347,7 @@ int main(int argc, char **argv)
 	bool has_desktop = false;
 	bool live = false;
 	int page_fd = -1;
+	bool discards = false;
 	sigset_t mask;
 	int at = 1;
 
@@ -310,10 +362,16 @@ int main(int argc, char **argv)
 			live = true;
 		else if (strcmp(argv[at], "--pictures") == 0 && at + 1 < argc)
 			page_fd = (int)strtol(argv[++at], NULL, 10);
+		else if (strcmp(argv[at], "--discard") == 0)
+			discards = true;
 		else if (strcmp(argv[at], "--drive") == 0 && at + 1 < argc)
 			set_drive(argv[++at]);
 		else if (strcmp(argv[at], "--registry") == 0 && at + 1 < argc)
 			set_registry(argv[++at]);
+		else if (strcmp(argv[at], "--user") == 0 && at + 1 < argc)
+			set_user(argv[++at]);
+		else if (strcmp(argv[at], "--serial") == 0 && at + 1 < argc)
+			set_serial(argv[++at]);
 	}
 	if (at + 1 >= argc) {
 		(void)fprintf(stderr, "usage: starter [--wait] [--drive L:PATH] -- LOADER ...\n");
@@ -325,9 +383,11 @@ int main(int argc, char **argv)
 	starter.signal_fd = open_signals();
 	if (starter.signal_fd < 0 || !relay_open(&starter.relay))
 		fail("its streams");
-	starter.child = start(&starter, argv + at + 1, &mask);
+	start_server(&mask);
+	starter.child = start(&starter, argv + at, &mask);
 	int status = serve(&starter);
-	end_server(waits);
+	if (!discards || waits)
+		end_server(waits);
 	(void)relay_pass(&starter.relay);
 	if (has_desktop)
 		desktop_remove_traces();
