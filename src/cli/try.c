@@ -45,6 +45,29 @@ static int show_change(const struct changes *changes, const struct change *chang
 	return r;
 }
 
+/* What no commit would take, and may be much: caches, settings. */
+static void tell_of_private(const struct changes *changes)
+{
+	char path[2 * PATH_MAX];
+	struct buf escaped;
+	size_t count = 0;
+
+	for (size_t i = 0; i < changes->count; i++) {
+		const struct change *change = &changes->list[i];
+
+		if (!change_is_quiet(change) && change_is_private(changes, change) &&
+		    (count > 0 || change_path(changes, change, path, sizeof(path)) > 0))
+			count++;
+	}
+	if (count == 0)
+		return;
+	buf_init(&escaped, LINE_MAX_BYTES);
+	(void)buf_escaped(&escaped, path, strlen(path));
+	(void)printf("  and %zu in directories of the box alone, such as %s\n", count,
+		     buf_string(&escaped));
+	buf_done(&escaped);
+}
+
 /* The number of changes; they are printed. */
 static int show_changes(const char *box, bool lines, struct cloche_err *err)
 {
@@ -62,6 +85,8 @@ static int show_changes(const char *box, bool lines, struct cloche_err *err)
 		count += r > 0;
 		r = r < 0 ? r : 0;
 	}
+	if (r == 0 && !lines)
+		tell_of_private(&kept.changes);
 	(void)fflush(stdout);
 	kept_done(&kept);
 	return r < 0 ? r : count;
@@ -224,7 +249,7 @@ static int settle(const char *box, struct cloche_err *err)
 
 	if (r <= 0) {
 		if (r == 0)
-			(void)fprintf(stderr, "cloche: nothing was changed\n");
+			(void)fprintf(stderr, "cloche: nothing of the host was changed\n");
 		return r < 0 ? r : remove_box(box, err);
 	}
 	terminal = fopen("/dev/tty", "r+e");

@@ -71,9 +71,12 @@ try() {
 @test "nothing changed asks nothing" {
 	try '' 'cat /etc/hostname'
 	succeeds
-	complains "nothing was changed"
+	complains "nothing of the host was changed"
 	try '' 'exit 3'
 	fails_with 3
+	try '' 'echo x >~/.private; echo y >/tmp/private'
+	complains "nothing of the host was changed"
+	says "and 2 in directories of the box alone, such as "
 }
 
 @test "who does not answer keeps it" {
