@@ -73,8 +73,11 @@ static int add_names(struct policy *policy, struct cloche_err *err)
 	}
 	/* The caller's is not the box's. */
 	if (r == 0 && (locale != NULL || !has_value(policy, "LANG"))) {
-		(void)snprintf(text, sizeof(text), "%s.UTF-8", locale != NULL ? locale : "en-US");
-		*strchr(text, '-') = '_';
+		const char *name = locale != NULL ? locale : "en-US";
+		size_t language = strcspn(name, "-");
+
+		(void)snprintf(text, sizeof(text), "%.*s_%s.UTF-8", (int)language, name,
+			       name[language] == '-' ? name + language + 1 : "");
 		r = policy_add_variable(policy, "LANG", text, err);
 	}
 	return r;

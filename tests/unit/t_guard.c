@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "calls/nt_mark.h"
 #include "guard/filter.h"
 #include "policy/area.h"
 #include "policy/plan.h"
@@ -79,7 +80,8 @@ static void check(enum abi abi, int number, const uint64_t args[CALL_ARGS_MAX])
 	uint32_t want = call != NULL ? expected(call, args) : SECCOMP_RET_ERRNO | ENOSYS;
 
 	/* What the filter alone knows of the argument area. */
-	if (plan_binds(&world.plan) && number == FILTER_OWN_NUMBER)
+	if ((plan_binds(&world.plan) && number == FILTER_OWN_NUMBER) ||
+	    (world.plan.options.hears_nt && number == NT_MARK_NUMBER))
 		want = SECCOMP_RET_USER_NOTIF;
 	if (plan_binds(&world.plan) && abi == ABI_I386 && call == &calls_table[SC_mmap])
 		want = SECCOMP_RET_ERRNO | ENOSYS;
@@ -157,6 +159,7 @@ static void filter_is_the_plan(void **state)
 {
 	(void)state;
 	check_all(&(struct plan_options){0});
+	check_all(&(struct plan_options){.hears_nt = true});
 }
 
 static void filter_is_the_plan_with_every_option(void **state)

@@ -88,13 +88,13 @@ static SERVICE uint32_t answer_query_volume(void *handle, struct io_status *io, 
 void light_take_services(void)
 {
 	static uintptr_t services[SERVICES_MAX];
-	struct service_table *table;
 	const char *frame;
 
 	if (wine_query_volume != NULL)
 		return;
 	FROM_THREAD(frame, FRAME_OFFSET);
-	memcpy(&table, frame + FRAME_TABLE, sizeof(table));
+	struct service_table *table = *(struct service_table *const *)(frame + FRAME_TABLE);
+
 	if (table->limit <= QUERY_VOLUME || table->limit > SERVICES_MAX)
 		return;
 	memcpy(services, table->services, table->limit * sizeof(services[0]));
