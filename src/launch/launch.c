@@ -17,6 +17,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,6 +152,13 @@ int launch_prepare_environment(struct launch *launch, struct cloche_err *err)
 		return err_set(err, r, "the guest's environment: %s", errno_text(r));
 	const char *explicit =
 		launch->options->cwd != NULL ? launch->options->cwd : launch->policy->cwd;
+	/* No call takes it, so it could not be shown. */
+	if (explicit == NULL && cwd != NULL && strlen(cwd) >= PATH_MAX)
+		return err_set(
+			err, -ENAMETOOLONG,
+			"the path of the current directory is longer than %d bytes: change to "
+			"another, or name one by --cwd",
+			PATH_MAX - 1);
 	launch->cwd_explicit = explicit != NULL;
 	launch->cwd = strdup(explicit != NULL ? explicit : cwd != NULL ? cwd : "/");
 	return launch->cwd == NULL ? err_set(err, -ENOMEM, "out of memory") : 0;
@@ -312,10 +320,15 @@ static int start(struct launch *launch, int *ret_monitor_fd, struct cloche_err *
 	close_fd(&stream[1]);
 	launch->stream_fd = stream[0];
 	close_fd(&launch->door.inner_fd);
+	if (pid == -ENOSPC) /* The kernel's word for it is "No space left on device". */
+		return err_set(
+			err, pid,
+			"cannot make the box's namespaces: this host allows no more of them, "
+			"user namespaces among them (see cloche doctor)");
 	if (pid < 0)
 		return err_set(
 			err, pid, "cannot make the box's namespaces: %s%s", errno_text(pid),
-			pid == -EPERM || pid == -ENOSPC || pid == -EACCES
+			pid == -EPERM || pid == -EACCES
 				? " (does this host let ordinary users make user namespaces? see "
 				  "cloche doctor)"
 			: pid == -ENOSYS ? " (inside another box or container that forbids it? "

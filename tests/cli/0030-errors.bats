@@ -239,6 +239,20 @@ nothing_left() {
 	[ ! -e big ]
 }
 
+@test "a current directory whose path is longer than any may be" {
+	local part i
+	part=$(printf 'd%.0s' {1..200})
+	for i in {1..21}; do
+		mkdir "$part"
+		cd -P "$part"
+	done
+	box -- pwd
+	one_line 125 "--cwd"
+	box --cwd / -- pwd
+	succeeds
+	prints /
+}
+
 @test "a current directory that was removed" {
 	mkdir gone
 	cd gone

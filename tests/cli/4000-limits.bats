@@ -133,10 +133,11 @@ print("share", 0.2 / (time.monotonic() - start))'
 
 @test "--cpu: whole cores" {
 	box --cpu 1 -- python3 -c '
-import os, time, threading
+import os, time
 def work():
     end = time.monotonic() + 0.5
     while time.monotonic() < end: pass
+start = time.monotonic()
 pids = []
 for i in range(3):
     pid = os.fork()
@@ -146,9 +147,9 @@ for i in range(3):
     pids.append(pid)
 for pid in pids: os.waitpid(pid, 0)
 used = os.times()
-print(used.children_user + used.children_system)'
+print((used.children_user + used.children_system) / (time.monotonic() - start))'
 	succeeds
-	python3 -c 'import sys; assert float(sys.argv[1]) < 1.2' "$output" || tell "wanted 0.5 to 0.8"
+	python3 -c 'import sys; assert float(sys.argv[1]) < 1.3' "$output" || tell "wanted 1 processor"
 }
 
 @test "--disk: what a box writes is limited" {
@@ -223,7 +224,7 @@ print(used.children_user + used.children_system)'
 	rm "$SCRATCH/other"
 	sync "$SCRATCH"
 	# shellcheck disable=SC2016
-	timeout 20 sh -c 'echo >"$0"' "$SCRATCH/go"
+	timeout $((20 * ${CLOCHE_SLOW:-1})) sh -c 'echo >"$0"' "$SCRATCH/go"
 	wait "$launcher" || status=$?
 	grep -q '"ended": *"disk"' "$SCRATCH/report" || tell "status $status: $(cat "$SCRATCH/report")"
 	"$CLOCHE" box remove "disk$$"

@@ -356,7 +356,7 @@ print(os.getppid(), os.getpriority(0, 0))'
 		for how in exit exec killed; do
 			rm -f asked
 			CLOCHE=$CLOCHE PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$BATS_TEST_DIRNAME \
-				timeout 80 python3 -c "from terminal import *
+				timeout $((80 * ${CLOCHE_SLOW:-1})) python3 -c "from terminal import *
 t = Terminal([CLOCHE, 'run', '-p', './p.lua', '--write', '.', '--', '/usr/bin/python3', '-B', 'held.py', '$how'])
 t.expect('let it')
 open('asked', 'w').close()
@@ -380,7 +380,7 @@ assert t.wait() == 7, t.seen"
 	LUA
 	echo 1 >one
 	echo 2 >two
-	CLOCHE=$CLOCHE PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$BATS_TEST_DIRNAME timeout 50 python3 -c '
+	CLOCHE=$CLOCHE PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$BATS_TEST_DIRNAME timeout $((50 * ${CLOCHE_SLOW:-1})) python3 -c '
 from terminal import *
 for route in [], ["--route", "stop"]:
     t = Terminal([CLOCHE, "run", "-p", "./p.lua", "-p", "./q.lua", *route, "--", "sh", "-c",
@@ -421,7 +421,9 @@ for route in [], ["--route", "stop"]:
 }
 
 @test "a hook that takes all memory is stopped, and denies" {
-	denies 'local t = {} while true do t[#t + 1] = ("x"):rep(100000) .. #t end' "needs too much memory"
+	# In few steps: on a slow machine the time would be over first.
+	denies 'local s, t = ("x"):rep(100000), {} s = s .. s .. s .. s .. s .. s .. s .. s
+		while true do t[#t + 1] = s .. #t end' "needs too much memory"
 }
 
 @test "a hook that returns rubbish denies" {

@@ -163,7 +163,7 @@ for i in range(4):
 	[ -r "$file" ] || skip "the examples are not here to be read"
 	need_command python3
 	POLICY=$file CLOCHE=$CLOCHE PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$BATS_TEST_DIRNAME \
-		timeout 50 python3 -c '
+		timeout $((50 * ${CLOCHE_SLOW:-1})) python3 -c '
 from terminal import *
 t = Terminal([CLOCHE, "run", "-p", os.environ["POLICY"], "--", "sh", "-c",
 	"/bin/echo one; /bin/echo two; /usr/bin/id -u || echo refused; echo ended"])

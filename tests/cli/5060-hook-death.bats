@@ -46,7 +46,7 @@ killed_while_deciding() {
 		exec -a $MARK mkdir passed" </dev/null >out 2>said 3>&- 8>&- &
 	LAUNCHER=$!
 	until [[ $line == *deciding* ]]; do
-		read -r -t 10 line <&8 || tell "it never began" || return
+		read -r -t $((10 * ${CLOCHE_SLOW:-1})) line <&8 || tell "it never began" || return
 	done
 	MONITOR=$(pgrep --parent "$LAUNCHER" --runstates DRS | head -n 1)
 	eventually 10 waits "$MONITOR"
@@ -109,7 +109,7 @@ on_either_route() { # VERDICT
 	mkdir shared
 	MARK=cloche-mark-$$-$RANDOM$RANDOM
 	CLOCHE=$CLOCHE MARK=$MARK PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$BATS_TEST_DIRNAME \
-		timeout 50 python3 -c '
+		timeout $((50 * ${CLOCHE_SLOW:-1})) python3 -c '
 import os, signal, subprocess, time
 from terminal import *
 mark = os.environ["MARK"]
@@ -138,12 +138,12 @@ for route in [], ["--route", "stop"]:
 		end
 		on.mkdir, on.mkdirat = decide, decide
 	EOF
-	CLOCHE=$CLOCHE PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$BATS_TEST_DIRNAME timeout 50 python3 -c '
+	CLOCHE=$CLOCHE PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$BATS_TEST_DIRNAME timeout $((50 * ${CLOCHE_SLOW:-1})) python3 -c '
 import time
 from terminal import *
 start = time.monotonic()
 t = Terminal([CLOCHE, "run", "-p", "./hooks.lua", "--wall", "1s", "--", "mkdir", "passed"])
 t.expect("make it? [y/N] ")
 assert t.wait() == 124, t.seen
-assert time.monotonic() - start < 10'
+assert time.monotonic() - start < TIMEOUT / 3'
 }

@@ -462,7 +462,7 @@ assert lines[at + 1]["call"] == "read" and lines[at + 1]["result"] == 6, lines[a
 	exec 4<>lines # Who writes to a pipe that nobody reads is told so at once.
 	"$CLOCHE" trace -o lines -e write -- sh -c 'echo one; read x' <&- >/dev/null 2>&1 3>&- &
 	pid=$!
-	read -r -t 30 first <&4
+	read -r -t $((30 * ${CLOCHE_SLOW:-1})) first <&4
 	exec 4>&-
 	wait "$pid" || true
 	[[ $first == *'write(1'* ]]

@@ -8,7 +8,7 @@ load ../helpers
 
 typed() { # PYTHON, with t = Terminal(...) at hand
 	CLOCHE=$CLOCHE PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$BATS_TEST_DIRNAME \
-		timeout 80 python3 -c "from terminal import *
+		timeout $((80 * ${CLOCHE_SLOW:-1})) python3 -c "from terminal import *
 PROMPT = '[n]o, n[e]ver? '
 def ask(what, *command, net=None):
     return Terminal([CLOCHE, 'run', '--ask', what, '--', *command])

@@ -411,7 +411,7 @@ assert b["snapshots"] == 0 and b["base"] is None and b["runs"] is False and b["m
 	rm good.tar
 	touch -d '1 hour ago' "$SCRATCH/work"
 	for file in *.tar; do
-		run timeout 20 "$CLOCHE" box import "$file" "$BOX.$file" </dev/null
+		run timeout $((20 * ${CLOCHE_SLOW:-1})) "$CLOCHE" box import "$file" "$BOX.$file" </dev/null
 		[ "$status" != 124 ] || tell "$file: waits"
 		case $file in
 		mark*.tar | views.tar | device.tar | stack.tar | fifo.tar) [ "$status" = 125 ] || tell "$file was taken" ;;

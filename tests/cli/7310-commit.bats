@@ -301,14 +301,14 @@ END
 @test "pipes, sockets and files of eight exabytes hold nobody up" {
 	changes 'mkfifo pipe; python3 -c "import socket; socket.socket(socket.AF_UNIX).bind(\"s\")"
 		for size in 7E 15T 4T; do truncate -s $size huge && break; done; touch ok'
-	run timeout 20 "$CLOCHE" diff --text "$BOX"
+	run timeout $((20 * ${CLOCHE_SLOW:-1})) "$CLOCHE" diff --text "$BOX"
 	succeeds
-	run timeout 20 "$CLOCHE" commit "$BOX" -x huge
+	run timeout $((20 * ${CLOCHE_SLOW:-1})) "$CLOCHE" commit "$BOX" -x huge
 	succeeds
 	[ -p pipe ]
 	[ -S s ]
 	[ -e ok ]
-	run timeout 20 "$CLOCHE" commit "$BOX"
+	run timeout $((20 * ${CLOCHE_SLOW:-1})) "$CLOCHE" commit "$BOX"
 	[ "$status" = 0 ] || [[ $output == *"cannot put '$HERE/huge'"* ]] || tell "wanted all or a reason"
 	nothing_left
 }

@@ -118,7 +118,7 @@ known() {
 		'echo box >>a; echo box >>b; read x <go' </dev/null 3>&- &
 	local launcher=$!
 	# Both are in the layer once the box waits for a writer.
-	timeout 20 sh -c "exec 9>'$HERE/go'; echo 2 >>a; echo >&9"
+	timeout $((20 * ${CLOCHE_SLOW:-1})) sh -c "exec 9>'$HERE/go'; echo 2 >>a; echo >&9"
 	wait "$launcher"
 	in_conflict a
 	changes 'rm a b; echo new >a; echo new >b'

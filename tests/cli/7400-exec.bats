@@ -330,10 +330,10 @@ assert b["paused"] and {p["state"] for p in b["processes"]} == {"T"}, b' "$BOX" 
 	box -b "$BOX" -- true
 	local round one two
 	for ((round = 0; round < 5; round++)); do
-		timeout 60 "$CLOCHE" exec "$BOX" -- sh -c 'touch a; until [ -e b ]; do sleep 0.01; done; echo in; rm b; until [ -e c ]; do sleep 0.01; done; rm -f c' \
+		timeout $((60 * ${CLOCHE_SLOW:-1})) "$CLOCHE" exec "$BOX" -- sh -c 'touch a; until [ -e b ]; do sleep 0.01; done; echo in; rm b; until [ -e c ]; do sleep 0.01; done; rm -f c' \
 			</dev/null >"$SCRATCH/one" 2>"$SCRATCH/one.err" 3>&- &
 		one=$!
-		timeout 60 "$CLOCHE" exec "$BOX" -- sh -c 'until [ -e a ]; do sleep 0.01; done; touch b; while [ -e b ]; do sleep 0.01; done; rm a; touch c' \
+		timeout $((60 * ${CLOCHE_SLOW:-1})) "$CLOCHE" exec "$BOX" -- sh -c 'until [ -e a ]; do sleep 0.01; done; touch b; while [ -e b ]; do sleep 0.01; done; rm a; touch c' \
 			</dev/null >"$SCRATCH/two" 2>"$SCRATCH/two.err" 3>&- &
 		two=$!
 		# Whichever is the second ends with the first, or before.
