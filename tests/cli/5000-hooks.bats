@@ -592,3 +592,51 @@ for route in [], ["--route", "stop"]:
 		return hold(("x"):rep(1 << 24), -1)
 	LUA
 }
+
+@test "who is held is stopped and goes on, a vfork's child is held, and the others call meanwhile" {
+	need_command python3
+	cat >held.py <<-'END'
+		import os, signal, subprocess, threading, time
+		count, over = 0, False
+		def others():
+		    global count
+		    while not over:
+		        os.stat("/")
+		        count += 1
+		threading.Thread(target=others).start()
+		before = count
+		try:
+		    subprocess.run(["/bin/held"])
+		except OSError as error:
+		    print("exec", error.strerror, count > before)
+		over = True
+		pid = os.fork()
+		if pid == 0:
+		    try:
+		        os.stat("/held")
+		    except OSError as error:
+		        os._exit(error.errno)
+		    os._exit(0)
+		os.kill(pid, signal.SIGSTOP)
+		status = os.waitpid(pid, os.WUNTRACED)[1]
+		print("stopped", os.WIFSTOPPED(status))
+		os.kill(pid, signal.SIGCONT)
+		print("then", os.strerror(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
+	END
+	local after
+	for after in '' 'after["%file"] = function() end after.execve = after["%file"]'; do
+		policy <<-LUA
+			local function held(call)
+				if call.path and call.path:find("held$") then return hold("let it", 0.6) end
+			end
+			on["%file"], on.execve = held, held
+			$after
+		LUA
+		# Somebody is there who does not answer.
+		CLOCHE=$CLOCHE PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$BATS_TEST_DIRNAME timeout 60 python3 -c "from terminal import *
+t = Terminal([CLOCHE, 'run', '-p', './p.lua', '--', '/usr/bin/python3', '-B', 'held.py'])
+assert t.wait() == 0, t.seen
+for words in 'exec Connection timed out True', 'stopped True', 'then Connection timed out':
+    assert words in str(t.seen), t.seen"
+	done
+}
