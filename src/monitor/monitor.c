@@ -123,6 +123,19 @@ static void finish_hooks(struct monitor *monitor)
 	stream_flush(&monitor->stream);
 }
 
+static bool is_asked(const struct plan *plan, enum sc sc)
+{
+	return plan->entries[sc].hooks != 0 || plan->entries[sc].answer.kind == ANSWER_ASK;
+}
+
+static bool keeps_within(const struct plan *plan)
+{
+	for (enum sc sc = 0; sc < SC_COUNT; sc++)
+		if (carry_keeps_within(sc) && is_asked(plan, sc))
+			return true;
+	return false;
+}
+
 int monitor_init(struct monitor *monitor, int stream_fd)
 {
 	struct seccomp_notif_sizes sizes;
@@ -145,7 +158,7 @@ int monitor_init(struct monitor *monitor, int stream_fd)
 	r = start_hooks(monitor, stream_fd);
 	if (r == 0)
 		r = carry_init();
-	if (r == 0)
+	if (r == 0 && keeps_within(monitor->plan))
 		r = within_init(monitor->proc_fd);
 	monitor->child_fd = -1;
 	if (r == 0 && plan_traces(monitor->plan)) {
@@ -236,19 +249,6 @@ static const int within_calls[] = {SYS_statx,	  SYS_mkdirat,	SYS_mknodat, SYS_un
 /* Where programs may enter. */
 static const int door_calls[] = {SYS_recvmsg, SYS_sendto, SYS_epoll_ctl};
 
-static bool is_asked(const struct plan *plan, enum sc sc)
-{
-	return plan->entries[sc].hooks != 0 || plan->entries[sc].answer.kind == ANSWER_ASK;
-}
-
-static bool keeps_within(const struct plan *plan)
-{
-	for (enum sc sc = 0; within_matters() && sc < SC_COUNT; sc++)
-		if (carry_keeps_within(sc) && is_asked(plan, sc))
-			return true;
-	return false;
-}
-
 static int confine(const struct monitor *monitor)
 {
 	const struct plan *plan = monitor->plan;
@@ -258,7 +258,7 @@ static int confine(const struct monitor *monitor)
 	if (r == 0 && monitor->entries != NULL)
 		r = own_calls_add(&calls, ABI_X86_64, door_calls, ARRAY_LENGTH(door_calls));
 
-	if (r == 0 && keeps_within(plan))
+	if (r == 0 && within_matters())
 		r = own_calls_add(&calls, ABI_X86_64, within_calls, ARRAY_LENGTH(within_calls));
 	if (r == 0 && plan_traces(plan))
 		r = own_calls_add(&calls, ABI_X86_64, hook_calls, ARRAY_LENGTH(hook_calls));

@@ -9,24 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOUNTS_MAX 65536U
+#define MOUNTS_MAX 8192U
 #define PATH_SIZE  4096
 
-static uint32_t *mounts; /* in order */
+static uint32_t mounts[MOUNTS_MAX]; /* in order */
 static size_t mount_count;
 static bool matters;
 
-static int add(uint32_t id)
+/* One that there is no room for is left to callers, as if it were none of the box's. */
+static void add(uint32_t id)
 {
-	if (mount_count % 64 == 0) {
-		uint32_t *more = realloc(mounts, (mount_count + 64) * sizeof(*mounts));
-
-		if (more == NULL || mount_count >= MOUNTS_MAX)
-			return -ENOMEM;
-		mounts = more;
-	}
-	mounts[mount_count++] = id;
-	return 0;
+	if (mount_count < MOUNTS_MAX)
+		mounts[mount_count++] = id;
 }
 
 static int compare(const void *a, const void *b)
@@ -44,10 +38,9 @@ static int read_mounts(int fd)
 	uint32_t id = 0;
 	bool in_number = true;
 	ssize_t n;
-	int r = 0;
 
-	while (r == 0 && (n = SYS_RESULT(read(fd, part, sizeof(part)))) > 0) {
-		for (ssize_t i = 0; r == 0 && i < n; i++) {
+	while ((n = SYS_RESULT(read(fd, part, sizeof(part)))) > 0) {
+		for (ssize_t i = 0; i < n; i++) {
 			if (part[i] == '\n') {
 				in_number = true;
 				id = 0;
@@ -55,11 +48,11 @@ static int read_mounts(int fd)
 				id = id * 10 + (uint32_t)(part[i] - '0');
 			} else if (in_number) {
 				in_number = false;
-				r = add(id);
+				add(id);
 			}
 		}
 	}
-	return r < 0 ? r : (int)(n < 0 ? n : 0);
+	return (int)n;
 }
 
 int within_init(int proc_fd)
