@@ -97,6 +97,7 @@ struct launch {
 	pid_t network_pid;  /* the helper that makes the network, where we are its parent; or 0 */
 	int network_fd;	    /* owned: its pidfd */
 	int terminal_mask;  /* bit n: descriptor n is a terminal */
+	int last_signal;    /* that was passed on; 0: none */
 	struct streams streams; /* owned */
 	bool keeps_set_id;	/* host files can be written: none may become a set-id program */
 	int link_fd;		/* owned: this side's end of the socket */

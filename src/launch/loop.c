@@ -142,6 +142,7 @@ static void take_signal(struct loop *loop)
 	}
 	/* From the keyboard a signal is for everything in the foreground. */
 	bool keyboard = info.ssi_code == SI_KERNEL;
+	loop->launch->last_signal = signal;
 	send_signal(loop, signal, keyboard || signal == SIGCONT || signal == SIGTSTP);
 	if (signal == SIGTSTP)
 		stop_self(loop);
@@ -539,6 +540,9 @@ int loop_run(struct launch *launch, pid_t monitor, int take_pid_fd, bool *ret_ne
 		loop.failure = err_set(err, loop.signal_fd, "cannot wait for signals");
 		kill_box(&loop, END_NOT_STARTED);
 	}
+	/* It went to a box that had to be made once more. */
+	if (launch->last_signal != 0)
+		send_signal(&loop, launch->last_signal, true);
 	serve(&loop);
 	terminal_drain(&loop.terminal);
 	terminal_restore(&loop.terminal);
