@@ -61,35 +61,44 @@ static int settle(int own_fd, int dir_fd, const char *name, dev_t dev, uint64_t 
 	return r < 0 ? r : -ESTALE;
 }
 
+static int remove_here(int dir_fd, const char *name, dev_t dev, uint64_t ino)
+{
+	int same = is_this(dir_fd, name, dev, ino);
+
+	if (same > 0)
+		return sys_remove_tree(dir_fd, name);
+	return same == -ENOENT ? 0 : same == 0 ? -ESTALE : same;
+}
+
+/* By way of our directory. */
+static int remove_aside(int dir_fd, const char *own, const char *name, dev_t dev, uint64_t ino)
+{
+	int r = sys_mkdirat(dir_fd, own, 0700);
+
+	if (r < 0 && r != -EEXIST)
+		return r;
+	_own_(closep) int own_fd = open_own(dir_fd, own);
+	r = own_fd < 0 ? own_fd : settle(own_fd, dir_fd, name, dev, ino);
+	if (r == 0)
+		r = rename_between(dir_fd, name, own_fd, INNER);
+	if (r == 0)
+		r = settle(own_fd, dir_fd, name, dev, ino);
+	if (r == 0 || r == -ENOENT || r == -ESTALE)
+		(void)sys_unlinkat(dir_fd, own, AT_REMOVEDIR);
+	return r == -ENOENT ? 0 : r;
+}
+
 int aside_remove(int dir_fd, const char *name, dev_t dev, uint64_t ino)
 {
 	char own[NAME_MAX + 1];
 	int r = others_may_rename(dir_fd);
 
-	if (r < 0)
-		return r;
-	if (r == 0) {
-		r = is_this(dir_fd, name, dev, ino);
-		return r <= 0 ? (r == -ENOENT ? 0
-				 : r == 0     ? -ESTALE
-					      : r)
-			      : sys_remove_tree(dir_fd, name);
-	}
+	if (r <= 0)
+		return r < 0 ? r : remove_here(dir_fd, name, dev, ino);
 	(void)snprintf(own, sizeof(own), "%s-aside", name);
 	bool was_cut_off = is_this(dir_fd, own, 0, 0) >= 0;
 	r = is_this(dir_fd, name, dev, ino);
 	if (r <= 0 && !was_cut_off)
 		return r == -ENOENT ? 0 : r == 0 ? -ESTALE : r;
-	r = sys_mkdirat(dir_fd, own, 0700);
-	if (r < 0 && r != -EEXIST)
-		return r;
-	_own_(closep) int own_fd = open_own(dir_fd, own);
-	r = own_fd < 0 ? own_fd : settle(own_fd, dir_fd, name, dev, ino);
-	if (r == 0) {
-		r = rename_between(dir_fd, name, own_fd, INNER);
-		r = r == -ENOENT ? 0 : r < 0 ? r : settle(own_fd, dir_fd, name, dev, ino);
-	}
-	if (r == 0 || r == -ESTALE)
-		(void)sys_unlinkat(dir_fd, own, AT_REMOVEDIR);
-	return r;
+	return remove_aside(dir_fd, own, name, dev, ino);
 }

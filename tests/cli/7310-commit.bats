@@ -405,7 +405,8 @@ for name in (b"new\nline", b"esc\x1b[31m", b"\xff\xfe", b"-n", b" ", b"a" * 255,
 	chmod 700 "$STORE/commits"
 	echo theirs >.cloche-0000000000000001-0
 	printf '%s\n' "cloche-commit 1" "put .cloche-0000000000000001-0 $directory $HERE/f -" \
-		"staged 0 ${directory%% *} 1" "state 1" >"$STORE/commits/$BOX"
+		"staged 0 ${directory%% *} 1" "state 1" >"$STORE/commits/.$BOX"
+	mv "$STORE/commits/.$BOX" "$STORE/commits/$BOX" # At once: other commands look at all journals.
 	changes 'echo x >g'
 	[ ! -e "$STORE/commits/$BOX" ]
 	[ "$(cat .cloche-0000000000000001-0)" = theirs ]
@@ -431,7 +432,8 @@ for name in (b"new\nline", b"esc\x1b[31m", b"\xff\xfe", b"-n", b" ", b"a" * 255,
 		old="$old $((16#$(stat --format %f "shared/$temp"))) 4 $(stat --format %Y "shared/$temp") 0"
 		[ "$replaced" = no ] || { rm "shared/$temp" && mv victim "shared/$temp"; }
 		printf '%s\n' "cloche-commit 1" "put $temp $(stat --format '%d %i %Y 0' shared) $HERE/shared/file $old" \
-			"staged 0 $(stat --format '%d %i' shared/file)" "state 1" "state 3" >"$STORE/commits/$BOX"
+			"staged 0 $(stat --format '%d %i' shared/file)" "state 1" "state 3" >"$STORE/commits/.$BOX"
+		mv "$STORE/commits/.$BOX" "$STORE/commits/$BOX"
 		cloche box list
 		cloche diff "$BOX" # Recovers it, or there is no such box.
 		[ ! -e "$STORE/commits/$BOX" ] || tell "not finished"
