@@ -157,13 +157,13 @@ static int run_in_template(const struct setup *setup, bool boots, const char *co
 
 static int boot_template(const struct setup *setup, int prefix_fd)
 {
-	static const char *const boot[] = {WINDOWS_STARTER, "--wait", "--", WINE64,
-					   "wineboot",	    "-i",     NULL};
+	static const char starter[] = WINDOWS_STARTER;
+	static const char wine64[] = WINE64;
+	static const char wine32[] = WINE32;
+	static const char *const boot[] = {starter, "--wait", "--", wine64, "wineboot", "-i", NULL};
 	/* What Wine notes when it runs for the first time is no box's change. */
-	static const char *const first64[] = {WINDOWS_STARTER, "--", WINE64, "cmd.exe", "/c",
-					      "ver",	       NULL};
-	static const char *const first32[] = {WINDOWS_STARTER, "--", WINE32, "cmd.exe", "/c",
-					      "ver",	       NULL};
+	static const char *const first64[] = {starter, "--", wine64, "cmd.exe", "/c", "ver", NULL};
+	static const char *const first32[] = {starter, "--", wine32, "cmd.exe", "/c", "ver", NULL};
 	int r = run_in_template(setup, true, boot);
 
 	if (r == 0)
