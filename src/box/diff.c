@@ -184,13 +184,13 @@ static int changed(struct walk *walk, const struct tree *box_tree, const struct 
 	bool same_links;
 	int r = look_for_link(walk, box, below, &first, &same_links);
 	int what = r < 0 ? r : below->present ? compare(walk, box, below) : 0;
-	unsigned marks = marks_of(box->place, &box_tree->realm);
-	bool forged = (marks & (MARK_METACOPY | MARK_REDIRECT)) != 0;
+	int marks = marks_of(box->place, &box_tree->realm);
+	bool forged = marks > 0 && (marks & (MARK_METACOPY | MARK_REDIRECT)) != 0;
 	bool is_oldest = box->place.dir_fd == box->oldest.dir_fd &&
 			 strcmp(box->place.name, box->oldest.name) == 0;
 
-	if (what < 0)
-		return what;
+	if (what < 0 || marks < 0)
+		return what < 0 ? what : marks;
 	what |= same_links ? 0 : WHAT_LINKS;
 	/* The copy in a layer is one of its own, whatever other names the file below has. */
 	if (below->present && !S_ISDIR(below->facts.mode) && below->facts.nlink > 1 &&
@@ -210,7 +210,7 @@ static int changed(struct walk *walk, const struct tree *box_tree, const struct 
 	change->forged = forged;
 	if (!is_oldest)
 		marks = marks_of(box->oldest, &box_tree->realm);
-	change->copied = (marks & MARK_ORIGIN) != 0;
+	change->copied = marks > 0 && (marks & MARK_ORIGIN) != 0;
 	if (walk->since || change_is_private(walk->changes, change))
 		change->conflict = CONFLICT_NONE;
 	else if (below->present)

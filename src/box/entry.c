@@ -148,22 +148,22 @@ bool mark_is(struct place place, const struct realm *realm, const char *mark, ch
 	return n > 0 && value[0] == byte;
 }
 
-unsigned marks_of(struct place place, const struct realm *realm)
+int marks_of(struct place place, const struct realm *realm)
 {
 	static const char *const marks[] = {"metacopy", "redirect", "origin"};
 	const char *prefix = realm->rooted ? "trusted.overlay." : "user.overlay.";
 	size_t length = strlen(prefix);
 	_own_(name_list_done) struct name_list names;
 	unsigned found = 0;
+	int r = name_list_read(&names, place);
 
-	/* Of what cannot be looked at the worst is believed. */
-	if (name_list_read(&names, place) < 0)
-		return MARK_METACOPY;
+	if (r < 0)
+		return r;
 	for (const char *p = names.names; p < names.names + names.length; p += strlen(p) + 1)
 		for (unsigned i = 0; i < ARRAY_LENGTH(marks); i++)
 			if (strncmp(p, prefix, length) == 0 && strcmp(p + length, marks[i]) == 0)
 				found |= 1U << i;
-	return found;
+	return (int)found;
 }
 
 /* The mark "origin" is overlayfs's struct ovl_fb: version, magic, length, flags, type of the

@@ -68,9 +68,9 @@ int attributes_set(int fd, const struct attributes *attributes);
 /* A mark of overlayfs ("opaque") that begins with the byte; any, when it is 0. */
 bool mark_is(struct place place, const struct realm *realm, const char *mark, char byte);
 
-/* Which of these marks it has; one look for all of them. */
+/* Which of these marks it has; one look for all of them. Or an error. */
 enum { MARK_METACOPY = 1, MARK_REDIRECT = 2, MARK_ORIGIN = 4 };
-unsigned marks_of(struct place place, const struct realm *realm);
+int marks_of(struct place place, const struct realm *realm);
 
 /* Is what was copied into the layer still on the host, wherever? 1, 0; -EOPNOTSUPP where the mark
  * does not tell: an ordinary user's. */
