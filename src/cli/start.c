@@ -16,6 +16,20 @@ static int write_report(struct cloche_report *report, int fd, struct cloche_err 
 	return r < 0 ? err_set(err, r, "cannot write the report: %s", errno_text(r)) : 0;
 }
 
+/* Nobody else says why it is over. */
+static void print_limit(const struct cloche_report *report)
+{
+	static const char *const limits[] = {
+		[CLOCHE_ENDED_WALL] = "time is over (--wall)",
+		[CLOCHE_ENDED_MEMORY] = "memory is at its limit (--memory)",
+		[CLOCHE_ENDED_DISK] = "layer is at its limit (--disk)",
+	};
+	enum cloche_ended ended = cloche_report_ended(report);
+
+	if ((size_t)ended < ARRAY_LENGTH(limits) && limits[ended] != NULL)
+		(void)fprintf(stderr, "cloche: the box was ended: its %s\n", limits[ended]);
+}
+
 /* What stays open while the box runs, each -1 where there is none. */
 struct open_fds {
 	int report;
@@ -46,6 +60,8 @@ static int run_box(struct cloche_box *box, char *const *argv, const struct open_
 		r = cloche_box_report(box, &report);
 	if (r == 0 && cloche_report_reason(report)[0] != '\0')
 		(void)fprintf(stderr, "cloche: %s\n", cloche_report_reason(report));
+	if (r == 0)
+		print_limit(report);
 	if (r == 0 && open->report >= 0)
 		r = write_report(report, open->report, &err);
 	if (r == 0 && open->picture >= 0)

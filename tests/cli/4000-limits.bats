@@ -15,6 +15,7 @@ teardown() {
 	local mark=cloche-wall-$$-$RANDOM
 	box --wall 0.3 -- bash -c "trap '' TERM; (exec -a $mark sleep 1000) & sleep 1000"
 	fails_with 124
+	complains "cloche: the box was ended: its time is over (--wall)"
 	nothing_runs "$mark"
 	box --wall 60 -- echo quick
 	succeeds
@@ -34,6 +35,12 @@ for i in range(0, len(x), 4096): x[i] = 1
 print("reached")'
 	[ "$status" != 0 ] || tell "wanted a failure"
 	says_not reached
+}
+
+@test "--memory: a box without any is ended, and it is said why" {
+	box --memory 5 -- true
+	[ "$status" != 0 ] || tell "wanted a failure"
+	[ "$status" != 137 ] || complains "cloche: the box was ended: its memory is at its limit (--memory)"
 }
 
 @test "--memory holds for all processes together" {
