@@ -151,7 +151,7 @@ static int unknown_key(struct loader *loader, const char *key)
 	(void)hint(near, key, known);
 	return loader_fail(loader, "windows: unknown key '%.60s'%s%s", key, near,
 			   near[0] == '\0' ? "; expected computer, version, guid, user, locale, "
-					     "serial or registry"
+					     "serial, mode or registry"
 					   : "");
 }
 

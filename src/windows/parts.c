@@ -25,7 +25,10 @@ static int put(int dir_fd, const char *path, const void *bytes, size_t size)
 	_own_(closep) int fd = sys_create(dir_fd, path, O_WRONLY | O_EXCL | O_NOFOLLOW, 0755);
 	int r = fd < 0 ? fd : sys_write_all(fd, bytes, size);
 
-	return r < 0 ? r : sys_fchmod(fd, 0755);
+	if (r == 0)
+		r = sys_fchmod(fd, 0755);
+	/* Its directory gets its name for good. */
+	return r < 0 ? r : SYS_RESULT(fsync(fd));
 }
 
 /* Whatever the caller's umask is: guests are others. */

@@ -29,6 +29,7 @@ enum atom { ATOM_ATOM = 4, ATOM_STRING = 31, ATOM_NAME = 39, ATOM_HINTS = 40, AT
 
 struct viewer {
 	struct x11 x11; /* owned */
+	pid_t command;	/* whose child it is */
 	struct screen_page *page;
 	uint8_t *shown; /* owned: what the window has */
 	uint8_t *now;	/* owned: a copy of what the box has */
@@ -311,9 +312,10 @@ static int show(struct viewer *viewer)
 static _Noreturn void run_viewer(struct viewer *viewer, int page_fd, const char *title)
 {
 	const int kept[] = {viewer->x11.fd, page_fd};
-	pid_t command = getppid();
 
 	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+	if (getppid() != viewer->command)
+		_exit(1); /* It had died before that. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN); /* From the keyboard of the terminal: for the program. */
 	(void)signal(SIGTSTP, SIG_IGN);
@@ -328,14 +330,14 @@ static _Noreturn void run_viewer(struct viewer *viewer, int page_fd, const char 
 	int r = make_window(viewer, title);
 	if (r == 0)
 		r = show(viewer);
-	if (r > 0 && getppid() == command)
-		(void)sys_kill(command, SIGTERM);
+	if (r > 0 && getppid() == viewer->command)
+		(void)sys_kill(viewer->command, SIGTERM);
 	_exit(r < 0);
 }
 
 int viewer_start(struct x11 *take_display, int page_fd, const char *title, struct cloche_err *err)
 {
-	struct viewer viewer = {.x11 = *take_display};
+	struct viewer viewer = {.x11 = *take_display, .command = getpid()};
 	int pid = sys_clone(0, NULL);
 
 	if (pid == 0)
