@@ -2,6 +2,7 @@
 #include "windows/viewer.h"
 
 #include "base/own.h"
+#include "guard/own.h"
 #include "sys/sys.h"
 #include "windows/page.h"
 
@@ -309,6 +310,22 @@ static int show(struct viewer *viewer)
 
 /* ---- its process ---- */
 
+/* What it looks at is a guest's, so it can do nothing but look and draw. */
+static int confine(void)
+{
+	static const int drawing[] = {SYS_read,		SYS_write,	    SYS_poll,	SYS_getppid,
+				      SYS_kill,		SYS_exit_group,	    SYS_munmap, SYS_madvise,
+				      SYS_rt_sigreturn, SYS_restart_syscall};
+	struct own_calls calls = {0};
+	int r = sys_capset(0);
+
+	if (r == 0)
+		r = sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0);
+	if (r == 0)
+		r = own_calls_add(&calls, ABI_X86_64, drawing, ARRAY_LENGTH(drawing));
+	return r < 0 ? r : own_filter_install(&calls);
+}
+
 static _Noreturn void run_viewer(struct viewer *viewer, int page_fd, const char *title)
 {
 	const int kept[] = {viewer->x11.fd, page_fd};
@@ -327,7 +344,9 @@ static _Noreturn void run_viewer(struct viewer *viewer, int page_fd, const char 
 	if (viewer->shown == NULL || viewer->now == NULL || page == MAP_FAILED)
 		_exit(1);
 	viewer->page = page;
-	int r = make_window(viewer, title);
+	int r = confine();
+	if (r == 0)
+		r = make_window(viewer, title);
 	if (r == 0)
 		r = show(viewer);
 	if (r > 0 && getppid() == viewer->command)

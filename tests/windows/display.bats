@@ -57,11 +57,18 @@ teardown() {
 	nothing_runs "display unix:$NUMBER.0"
 }
 
-@test "a killed command takes its window along" {
+@test "who draws can do nothing else, and ends with the command that is killed" {
 	host_display
 	"$CLOCHE" run --windows desktop --display ":$NUMBER" -- "$GUEST_DIR/w_window64.exe" keys \
 		</dev/null >out 3>&- &
 	person 300,250=200,30,90
+	# Who draws, and the monitor.
+	local child children
+	children=$(pgrep -P $!)
+	[ "$(wc -w <<<"$children")" = 2 ] || tell "wanted two: $children"
+	for child in $children; do
+		grep -q '^Seccomp:	2$' "/proc/$child/status" || tell "$(cat "/proc/$child/status")"
+	done
 	kill -KILL $!
 	wait $! || true
 	person 300,250=0,0,0
