@@ -94,10 +94,9 @@ static int name_list_read(struct name_list *list, struct place place)
 	list->length = sys_listxattr_at(place.dir_fd, place.name, list->few, sizeof(list->few));
 	if (list->length == -ERANGE) {
 		list->names = list->many = malloc(XATTR_LIST_MAX);
-		list->length = list->many == NULL
-				       ? -ENOMEM
-				       : sys_listxattr_at(place.dir_fd, place.name, list->many,
-							  XATTR_LIST_MAX);
+		list->length = list->many == NULL ? -ENOMEM
+						  : sys_listxattr_at(place.dir_fd, place.name,
+								     list->many, XATTR_LIST_MAX);
 	}
 	if (list->length == -EOPNOTSUPP)
 		list->length = 0;
@@ -154,7 +153,7 @@ int origin_exists(struct place place, const struct realm *realm, const char *hos
 	if (!realm->rooted)
 		return -EOPNOTSUPP;
 	ssize_t n = sys_getxattr_at(place.dir_fd, place.name, "trusted.overlay.origin", bytes,
-				     sizeof(bytes));
+				    sizeof(bytes));
 	if (n <= (ssize_t)ORIGIN_HEAD || bytes[2] != n)
 		return -EOPNOTSUPP;
 	handle.head.handle_bytes = (unsigned)n - ORIGIN_HEAD;
@@ -225,8 +224,9 @@ static int attribute_read(struct attribute *attribute, struct place place, const
 			  const struct realm *realm)
 {
 	_own_(freep) char *value = malloc(XATTR_SIZE_MAX);
-	ssize_t n = value == NULL ? -ENOMEM : sys_getxattr_at(place.dir_fd, place.name, name, value,
-						       XATTR_SIZE_MAX);
+	ssize_t n = value == NULL ? -ENOMEM
+				  : sys_getxattr_at(place.dir_fd, place.name, name, value,
+						    XATTR_SIZE_MAX);
 
 	if (n < 0)
 		return (int)n;
