@@ -65,6 +65,7 @@ struct commit {
 	 * be left in it. The first. */
 	struct cloche_err lost;
 	struct buf leaving; /* see leave.h */
+	char begun[80];	    /* see begun.h */
 };
 
 /* Commits those of the changes that are chosen (one flag each). -EBUSY: another commit is at it.
