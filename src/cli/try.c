@@ -245,8 +245,10 @@ static int obey(enum decision answer, const char *box, const char *name, struct 
 		if (r == 0)
 			return remove_box(box, err);
 		/* What is left of it can be had with other words. */
+		if (r < 0)
+			return r;
 		(void)fprintf(stderr, "cloche: the rest is kept as box '%s'\n", box);
-		return r < 0 ? r : 0;
+		return 0;
 	case ANSWER_KEEP:
 		if (name[0] != '\0')
 			r = keep_as(box, name, err);
