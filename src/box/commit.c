@@ -298,9 +298,9 @@ static int spare_store(const struct stored_box *box, const struct commit *commit
 }
 
 int commit_run(const struct stored_box *box, const struct changes *changes, const bool *chosen,
-	       struct cloche_err *err)
+	       const struct commit_watch *watch, struct cloche_err *err)
 {
-	struct commit commit = {.commits_fd = -1, .journal_fd = -1};
+	struct commit commit = {.commits_fd = -1, .journal_fd = -1, .watch = watch};
 	(void)snprintf(commit.name, sizeof(commit.name), "%s", box->name);
 	int r = make_steps(&commit, changes, chosen, err);
 
