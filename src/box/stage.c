@@ -21,8 +21,11 @@ struct stage {
 	const bool *chosen;
 	struct links
 		links; /* what was staged of files with several names, by its path on the host */
+	char *block;   /* borrowed: what is copied by way of us */
 	struct cloche_err *err;
 };
+
+#define BLOCK ((size_t)256 << 10)
 
 static int fail(const struct stage *stage, int code, const struct change *change)
 {
@@ -69,25 +72,27 @@ static void count_all(const struct stage *stage)
 	}
 }
 
+/* How much of it; on a full disk that may be less than was read. */
+static ssize_t copy_block(const struct stage *stage, int from_fd, int to_fd, off_t at,
+			  size_t length)
+{
+	ssize_t n = SYS_RESULT(pread(from_fd, stage->block, length < BLOCK ? length : BLOCK, at));
+
+	return n <= 0 ? n : SYS_RESULT(pwrite(to_fd, stage->block, (size_t)n, at));
+}
+
 static int copy_range(const struct stage *stage, int from_fd, int to_fd, off_t at, off_t end)
 {
-	char block[1 << 13];
-	int r = 0;
-
 	while (at < end) {
 		loff_t in = at;
 		loff_t out = at;
 		size_t length = (size_t)(end - at < RANGE_MAX ? end - at : RANGE_MAX);
 		ssize_t n = SYS_RESULT(copy_file_range(from_fd, &in, to_fd, &out, length, 0));
 
-		if (n == -EXDEV || n == -EINVAL || n == -EOPNOTSUPP || n == -ENOSYS) {
-			size_t size = length < sizeof(block) ? length : sizeof(block);
-			n = SYS_RESULT(pread(from_fd, block, size, at));
-			if (n > 0)
-				r = SYS_RESULT(pwrite(to_fd, block, (size_t)n, at)) == n ? 0 : -EIO;
-		}
-		if (n <= 0 || r < 0)
-			return n == 0 ? -EIO : n < 0 ? (int)n : r;
+		if (n == -EXDEV || n == -EINVAL || n == -EOPNOTSUPP || n == -ENOSYS)
+			n = copy_block(stage, from_fd, to_fd, at, length);
+		if (n <= 0)
+			return n == 0 ? -EIO : (int)n;
 		at += n;
 		count_bytes(stage, n);
 	}
@@ -412,9 +417,11 @@ static int try_set(struct stage *stage, const struct step *step)
 int commit_stage(struct commit *commit, const struct changes *changes, const bool *chosen,
 		 struct cloche_err *err)
 {
-	struct stage stage = {.commit = commit, .changes = changes, .chosen = chosen, .err = err};
+	_own_(freep) char *block = malloc(BLOCK);
+	struct stage stage = {
+		.commit = commit, .changes = changes, .chosen = chosen, .block = block, .err = err};
+	int r = block == NULL ? err_set(err, -ENOMEM, "out of memory") : 0;
 	mode_t saved = umask(0);
-	int r = 0;
 
 	count_all(&stage);
 	for (size_t i = 0; i < commit->count && r == 0; i++) {

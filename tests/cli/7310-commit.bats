@@ -513,3 +513,16 @@ for name in (b"new\nline", b"esc\x1b[31m", b"\xff\xfe", b"-n", b" ", b"a" * 255,
 	[ "$(cat f2099)" = other ]
 	[ -z "$stderr" ] || tell "not empty"
 }
+
+@test "a full disk is called that, and all is as it was" {
+	need_root
+	mkdir small
+	# shellcheck disable=SC2016
+	run unshare --mount sh -c 'mount -t tmpfs -o size=1M tmpfs small && cd small && echo old >a &&
+		"$0" run -b "$1" -- sh -c "echo new >a; head -c 3000000 /dev/urandom >b" &&
+		"$0" commit "$1"; status=$?; cat a; ls -A; exit "$status"' "$CLOCHE" "$BOX"
+	fails_with 125
+	says "small/b': No space left on device"
+	[ "${lines[-2]}" = old ]
+	[ "${lines[-1]}" = a ]
+}
