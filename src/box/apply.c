@@ -5,15 +5,13 @@
  */
 #include "base/own.h"
 #include "box/aside.h"
-#include "box/commit.h"
+#include "box/put.h"
 #include "box/tree.h"
 #include "sys/sys.h"
 
 #include <limits.h>
 #include <linux/fs.h>
 #include <string.h>
-
-static const struct realm of_host;
 
 int step_open_parent(const struct step *step, const char **ret_name)
 {
@@ -55,8 +53,7 @@ static int step_fail(struct cloche_err *err, int code, const struct step *step)
 {
 	const char *text = code == -ESTALE || code == -EEXIST
 				   ? "it has changed on the host meanwhile"
-			   : code == -EINVAL ? "its file system cannot exchange two names"
-					     : errno_text(code);
+				   : errno_text(code);
 
 	return err_set(err, code, "cannot put '%s' in its place: %s", step->path, text);
 }
@@ -74,80 +71,6 @@ static bool is_lost(struct commit *commit, const struct step *step, int r)
 	return true;
 }
 
-static int rename_at(int dir_fd, const char *from, const char *to, unsigned flags)
-{
-	return SYS_RAW(SYS_renameat2, dir_fd, from, dir_fd, to, flags);
-}
-
-/* Which of the two is there; 0 for nothing. */
-static int look(int dir_fd, const char *name, struct facts *ret_facts)
-{
-	int r = facts_read(ret_facts, (struct place){dir_fd, name}, &of_host);
-
-	if (r == -ENOENT)
-		*ret_facts = (struct facts){0};
-	return r == -ENOENT ? 0 : r;
-}
-
-static bool is_staged(const struct step *step, const struct facts *facts)
-{
-	return step->staged_ino != 0 && facts->ino == step->staged_ino &&
-	       facts->dev == step->staged_dev;
-}
-
-/* As it was when the box was compared with it. */
-static bool is_old(const struct step *step, const struct facts *facts)
-{
-	const struct facts *old = &step->old;
-
-	return step->had_old && facts->ino == old->ino && facts->dev == old->dev &&
-	       facts->mode == old->mode &&
-	       (S_ISDIR(old->mode) ||
-		(facts->size == old->size && time_equal(facts->mtime, old->mtime)));
-}
-
-static int put(const struct step *step, int dir_fd, const char *name)
-{
-	struct facts here = {0};
-	struct facts temp = {0};
-	int r = look(dir_fd, name, &here);
-
-	if (r == 0)
-		r = look(dir_fd, step->temp, &temp);
-	if (r < 0 || is_staged(step, &here))
-		return r; /* It was done before. */
-	if (!is_staged(step, &temp))
-		return -ESTALE;
-	if (!step->had_old)
-		return here.ino != 0 ? -EEXIST
-				     : rename_at(dir_fd, step->temp, name, RENAME_NOREPLACE);
-	if (!is_old(step, &here))
-		return -ESTALE;
-	r = rename_at(dir_fd, step->temp, name, RENAME_EXCHANGE);
-	/* It may have become another one after we looked. */
-	if (r == 0)
-		r = look(dir_fd, step->temp, &temp);
-	return r < 0 ? r : is_old(step, &temp) ? 0 : -ESTALE;
-}
-
-static int put_aside(const struct step *step, int dir_fd, const char *name)
-{
-	struct facts here = {0};
-	struct facts temp = {0};
-	int r = look(dir_fd, name, &here);
-
-	if (r == 0)
-		r = look(dir_fd, step->temp, &temp);
-	if (r < 0 || temp.ino != 0)
-		return r; /* It was done before. */
-	if (!is_old(step, &here))
-		return -ESTALE;
-	r = rename_at(dir_fd, name, step->temp, RENAME_NOREPLACE);
-	if (r == 0)
-		r = look(dir_fd, step->temp, &temp);
-	return r < 0 ? r : is_old(step, &temp) ? 0 : -ESTALE;
-}
-
 static int apply_kind(struct commit *commit, enum step_kind kind, struct cloche_err *err)
 {
 	for (size_t i = 0; i < commit->count; i++) {
@@ -157,9 +80,7 @@ static int apply_kind(struct commit *commit, enum step_kind kind, struct cloche_
 		if (step->kind != kind)
 			continue;
 		_own_(closep) int dir_fd = step_open_parent(step, &name);
-		int r = dir_fd < 0	   ? dir_fd
-			: kind == STEP_PUT ? put(step, dir_fd, name)
-					   : put_aside(step, dir_fd, name);
+		int r = dir_fd < 0 ? dir_fd : put_apply(step, dir_fd, name);
 		if (r < 0)
 			return step_fail(err, r, step);
 	}
@@ -171,33 +92,6 @@ int commit_apply(struct commit *commit, struct cloche_err *err)
 	int r = apply_kind(commit, STEP_PUT, err);
 
 	return r < 0 ? r : apply_kind(commit, STEP_REMOVE, err);
-}
-
-static int take_back_put(const struct step *step, int dir_fd, const char *name)
-{
-	struct facts here = {0};
-	struct facts temp = {0};
-	int r = look(dir_fd, name, &here);
-
-	if (r == 0)
-		r = look(dir_fd, step->temp, &temp);
-	if (r < 0 || !is_staged(step, &here))
-		return r;
-	/* What was there must be there, or there would be neither. */
-	if (step->had_old != (temp.ino != 0))
-		return -ESTALE;
-	return rename_at(dir_fd, name, step->temp,
-			 step->had_old ? RENAME_EXCHANGE : RENAME_NOREPLACE);
-}
-
-static int take_back_remove(const struct step *step, int dir_fd, const char *name)
-{
-	struct facts temp = {0};
-	int r = look(dir_fd, step->temp, &temp);
-
-	if (r < 0 || temp.ino == 0)
-		return r;
-	return rename_at(dir_fd, step->temp, name, RENAME_NOREPLACE);
 }
 
 /* Of what is staged only that goes; something of the host's that could not be put back stays under
@@ -240,10 +134,7 @@ static int take_back_step(struct commit *commit, const struct step *step)
 	_own_(closep) int dir_fd = step_open_parent(step, &name);
 	if (is_lost(commit, step, dir_fd))
 		return 0;
-	if (dir_fd < 0)
-		return dir_fd;
-	return step->kind == STEP_PUT ? take_back_put(step, dir_fd, name)
-				      : take_back_remove(step, dir_fd, name);
+	return dir_fd < 0 ? dir_fd : put_take_back(step, dir_fd, name);
 }
 
 int commit_take_back(struct commit *commit, struct cloche_err *err)
@@ -255,8 +146,10 @@ int commit_take_back(struct commit *commit, struct cloche_err *err)
 		int r = take_back_step(commit, step);
 
 		if (r < 0 && first == 0)
-			first = err_set(err, r, "cannot put back '%s' (it is '%s' beside it): %s",
-					step->path, step->temp, errno_text(r));
+			first = err_set(err, r,
+					"cannot put back '%s' (it is beside it, as '%s' or "
+					"'%s-old'): %s",
+					step->path, step->temp, step->temp, errno_text(r));
 	}
 	if (first < 0)
 		return first;

@@ -3,10 +3,10 @@
 
 #include "base/own.h"
 #include "box/entry.h"
+#include "box/put.h"
 #include "sys/sys.h"
 
 #include <limits.h>
-#include <linux/fs.h>
 
 #define INNER "x"
 
@@ -31,11 +31,6 @@ static int is_this(int dir_fd, const char *name, dev_t dev, uint64_t ino)
 	return r < 0 ? r : facts.dev == dev && facts.ino == ino;
 }
 
-static int rename_between(int from_fd, const char *from, int to_fd, const char *to)
-{
-	return SYS_RAW(SYS_renameat2, from_fd, from, to_fd, to, RENAME_NOREPLACE);
-}
-
 /* Ours, or one that somebody else has put there: nobody but us writes into what is opened. */
 static int open_own(int dir_fd, const char *name)
 {
@@ -57,7 +52,7 @@ static int settle(int own_fd, int dir_fd, const char *name, dev_t dev, uint64_t 
 		return same == -ENOENT ? 0 : same;
 	if (same > 0)
 		return sys_remove_tree(own_fd, INNER);
-	int r = rename_between(own_fd, INNER, dir_fd, name);
+	int r = put_move(own_fd, INNER, dir_fd, name);
 	return r < 0 ? r : -ESTALE;
 }
 
@@ -80,7 +75,7 @@ static int remove_aside(int dir_fd, const char *own, const char *name, dev_t dev
 	_own_(closep) int own_fd = open_own(dir_fd, own);
 	r = own_fd < 0 ? own_fd : settle(own_fd, dir_fd, name, dev, ino);
 	if (r == 0)
-		r = rename_between(dir_fd, name, own_fd, INNER);
+		r = put_move(dir_fd, name, own_fd, INNER);
 	if (r == 0)
 		r = settle(own_fd, dir_fd, name, dev, ino);
 	if (r == 0 || r == -ENOENT || r == -ESTALE)

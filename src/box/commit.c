@@ -2,6 +2,7 @@
 #include "box/commit.h"
 
 #include "base/own.h"
+#include "box/begun.h"
 #include "box/committed.h"
 #include "box/leave.h"
 #include "policy/policy.h"
@@ -297,9 +298,9 @@ static int spare_store(const struct stored_box *box, const struct commit *commit
 }
 
 int commit_run(const struct stored_box *box, const struct changes *changes, const bool *chosen,
-	       struct cloche_err *err)
+	       const struct commit_watch *watch, struct cloche_err *err)
 {
-	struct commit commit = {.commits_fd = -1, .journal_fd = -1};
+	struct commit commit = {.commits_fd = -1, .journal_fd = -1, .watch = watch};
 	(void)snprintf(commit.name, sizeof(commit.name), "%s", box->name);
 	int r = make_steps(&commit, changes, chosen, err);
 
@@ -352,9 +353,11 @@ static int recover_one(int store_fd, const char *name, bool waits, commit_told t
 	struct cloche_err first = {0};
 	bool finished = commit.state == COMMIT_DONE;
 	commit.bulk = commit.count > SINGLE_MAX;
-	if (commit.state == COMMIT_GO)
+	r = begun_settle(&commit, &first);
+	if (r == 0 && commit.state == COMMIT_GO)
 		finished = finish(&commit, &first) == 0;
-	r = finished ? clean(&commit, store_fd, &first) : back(&commit, &first);
+	if (r == 0)
+		r = finished ? clean(&commit, store_fd, &first) : back(&commit, &first);
 	if (r < 0)
 		(void)err_set(err, r, "box '%s': %s", name, first.text);
 	commit_done(&commit);

@@ -52,6 +52,20 @@ struct step {
 
 enum commit_state { COMMIT_STAGING, COMMIT_GO, COMMIT_BACK, COMMIT_DONE };
 
+/* How far the copying has come. */
+struct commit_far {
+	size_t done; /* files and whatever else there is */
+	size_t count;
+	uint64_t bytes;
+	uint64_t all_bytes;
+};
+
+/* Hears of it, often. */
+struct commit_watch {
+	void (*tell)(void *arg, const struct commit_far *far);
+	void *arg;
+};
+
 struct commit {
 	enum commit_state state;
 	char name[65];	    /* of the box: the journal's name */
@@ -65,12 +79,16 @@ struct commit {
 	 * be left in it. The first. */
 	struct cloche_err lost;
 	struct buf leaving; /* see leave.h */
+	char begun[80];	    /* see begun.h */
+	struct commit_far far;
+	const struct commit_watch *watch; /* borrowed; NULL: nobody's */
 };
 
 /* Commits those of the changes that are chosen (one flag each). -EBUSY: another commit is at it.
- * Any error but that of the last step (err says so) leaves the host as it was. */
+ * Any error but that of the last step (err says so) leaves the host as it was. `watch` may be NULL.
+ */
 int commit_run(const struct stored_box *box, const struct changes *changes, const bool *chosen,
-	       struct cloche_err *err);
+	       const struct commit_watch *watch, struct cloche_err *err);
 
 /* Finishes, or takes back, what killed commands left. `told` (may be NULL) hears of each. */
 typedef void (*commit_told)(const char *name, bool finished, const char *lost);

@@ -100,7 +100,7 @@ static int same_content(const struct found *box, const struct found *below)
 }
 
 static int same_attributes(const struct walk *walk, const struct found *box,
-			   const struct found *below)
+			   const struct found *below, unsigned *ret_marks)
 {
 	const struct realm layer = {
 		.layer = true,
@@ -112,6 +112,7 @@ static int same_attributes(const struct walk *walk, const struct found *box,
 	struct attributes b = {0};
 	int r = attributes_read(&a, box->place, &layer);
 
+	*ret_marks = a.marks;
 	if (r == 0)
 		r = attributes_read(&b, below->place, below->on_host ? &host : &layer);
 	int same = r == 0 ? attributes_equal(&a, &b) : r == -EACCES ? 0 : r;
@@ -120,19 +121,18 @@ static int same_attributes(const struct walk *walk, const struct found *box,
 	return same;
 }
 
-/* What differs between two that are there; or an error. */
-static int compare(const struct walk *walk, const struct found *box, const struct found *below)
+/* What differs between two that are there, and the box's marks; or an error. */
+static int compare(const struct walk *walk, const struct found *box, const struct found *below,
+		   unsigned *ret_marks)
 {
 	const struct facts *b = &box->facts;
-
-	if (((b->mode ^ below->facts.mode) & S_IFMT) != 0)
-		return WHAT_KIND;
 	unsigned what = compare_facts(b, &below->facts);
 	int same = same_content(box, below);
+
 	if (same < 0)
 		return same;
 	what |= same == 0 ? WHAT_CONTENT : 0;
-	same = same_attributes(walk, box, below);
+	same = same_attributes(walk, box, below, ret_marks);
 	if (same < 0)
 		return same;
 	what |= same == 0 ? WHAT_ATTRIBUTES : 0;
@@ -176,6 +176,21 @@ static int look_for_link(struct walk *walk, const struct found *box, const struc
 	return 0;
 }
 
+/* What differs from what is there, if anything is, and the box's marks. */
+static int look_at(const struct walk *walk, const struct found *box, const struct found *below,
+		   const struct realm *realm, unsigned *ret_marks)
+{
+	bool other = !below->present || ((box->facts.mode ^ below->facts.mode) & S_IFMT) != 0;
+
+	if (!other)
+		return compare(walk, box, below, ret_marks);
+	int marks = marks_of(box->place, realm);
+	if (marks < 0)
+		return marks;
+	*ret_marks = (unsigned)marks;
+	return below->present ? WHAT_KIND : 0;
+}
+
 /* Both there, or only the box's. */
 static int changed(struct walk *walk, const struct tree *box_tree, const struct found *box,
 		   const struct found *below)
@@ -183,14 +198,14 @@ static int changed(struct walk *walk, const struct tree *box_tree, const struct 
 	const char *first;
 	bool same_links;
 	int r = look_for_link(walk, box, below, &first, &same_links);
-	int what = r < 0 ? r : below->present ? compare(walk, box, below) : 0;
-	int marks = marks_of(box->place, &box_tree->realm);
-	bool forged = marks > 0 && (marks & (MARK_METACOPY | MARK_REDIRECT)) != 0;
+	unsigned marks = 0;
+	int what = r < 0 ? r : look_at(walk, box, below, &box_tree->realm, &marks);
 	bool is_oldest = box->place.dir_fd == box->oldest.dir_fd &&
 			 strcmp(box->place.name, box->oldest.name) == 0;
 
-	if (what < 0 || marks < 0)
-		return what < 0 ? what : marks;
+	if (what < 0)
+		return what;
+	bool forged = (marks & (MARK_METACOPY | MARK_REDIRECT)) != 0;
 	what |= same_links ? 0 : WHAT_LINKS;
 	/* The copy in a layer is one of its own, whatever other names the file below has. */
 	if (below->present && !S_ISDIR(below->facts.mode) && below->facts.nlink > 1 &&
@@ -208,9 +223,8 @@ static int changed(struct walk *walk, const struct tree *box_tree, const struct 
 	change->layer = box->layer;
 	change->on_host = below->on_host;
 	change->forged = forged;
-	if (!is_oldest)
-		marks = marks_of(box->oldest, &box_tree->realm);
-	change->copied = marks > 0 && (marks & MARK_ORIGIN) != 0;
+	int oldest = is_oldest ? (int)marks : marks_of(box->oldest, &box_tree->realm);
+	change->copied = oldest > 0 && (oldest & MARK_ORIGIN) != 0;
 	if (walk->since || change_is_private(walk->changes, change))
 		change->conflict = CONFLICT_NONE;
 	else if (below->present)

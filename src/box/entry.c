@@ -74,28 +74,6 @@ int facts_read(struct facts *ret_facts, struct place place, const struct realm *
 	return 0;
 }
 
-/* For calls that know no descriptor of what is not opened. */
-static int path_of(struct place place, char *ret_path, size_t size)
-{
-	int n = place.name[0] == '\0'
-			? snprintf(ret_path, size, "/proc/self/fd/%d", place.dir_fd)
-			: snprintf(ret_path, size, "/proc/self/fd/%d/%s", place.dir_fd, place.name);
-
-	return n < (int)size ? 0 : -ENAMETOOLONG;
-}
-
-static ssize_t attribute_get(struct place place, const char *name, void *value, size_t size)
-{
-	char path[NAME_MAX + 64];
-	int r = path_of(place, path, sizeof(path));
-
-	if (r < 0)
-		return r;
-	/* The link of /proc leads to the open file itself. */
-	return place.name[0] == '\0' ? SYS_RESULT(getxattr(path, name, value, size))
-				     : SYS_RESULT(lgetxattr(path, name, value, size));
-}
-
 /* One name after the other, each with its NUL. */
 struct name_list {
 	const char *names;
@@ -109,26 +87,16 @@ static void name_list_done(struct name_list *list)
 	free(list->many);
 }
 
-static ssize_t list_names(struct place place, char *names, size_t size)
-{
-	char path[NAME_MAX + 64];
-	int r = path_of(place, path, sizeof(path));
-
-	if (r < 0)
-		return r;
-	return place.name[0] == '\0' ? SYS_RESULT(listxattr(path, names, size))
-				     : SYS_RESULT(llistxattr(path, names, size));
-}
-
 static int name_list_read(struct name_list *list, struct place place)
 {
 	list->many = NULL;
 	list->names = list->few;
-	list->length = list_names(place, list->few, sizeof(list->few));
+	list->length = sys_listxattr_at(place.dir_fd, place.name, list->few, sizeof(list->few));
 	if (list->length == -ERANGE) {
 		list->names = list->many = malloc(XATTR_LIST_MAX);
 		list->length = list->many == NULL ? -ENOMEM
-						  : list_names(place, list->many, XATTR_LIST_MAX);
+						  : sys_listxattr_at(place.dir_fd, place.name,
+								     list->many, XATTR_LIST_MAX);
 	}
 	if (list->length == -EOPNOTSUPP)
 		list->length = 0;
@@ -142,28 +110,32 @@ bool mark_is(struct place place, const struct realm *realm, const char *mark, ch
 
 	(void)snprintf(name, sizeof(name), "%s.overlay.%s", realm->rooted ? "trusted" : "user",
 		       mark);
-	ssize_t n = attribute_get(place, name, value, sizeof(value));
+	ssize_t n = sys_getxattr_at(place.dir_fd, place.name, name, value, sizeof(value));
 	if (byte == 0)
 		return n >= 0 || n == -ERANGE;
 	return n > 0 && value[0] == byte;
 }
 
-int marks_of(struct place place, const struct realm *realm)
+static unsigned marks_in(const struct name_list *names, const struct realm *realm)
 {
 	static const char *const marks[] = {"metacopy", "redirect", "origin"};
 	const char *prefix = realm->rooted ? "trusted.overlay." : "user.overlay.";
 	size_t length = strlen(prefix);
-	_own_(name_list_done) struct name_list names;
 	unsigned found = 0;
-	int r = name_list_read(&names, place);
 
-	if (r < 0)
-		return r;
-	for (const char *p = names.names; p < names.names + names.length; p += strlen(p) + 1)
+	for (const char *p = names->names; p < names->names + names->length; p += strlen(p) + 1)
 		for (unsigned i = 0; i < ARRAY_LENGTH(marks); i++)
 			if (strncmp(p, prefix, length) == 0 && strcmp(p + length, marks[i]) == 0)
 				found |= 1U << i;
-	return (int)found;
+	return found;
+}
+
+int marks_of(struct place place, const struct realm *realm)
+{
+	_own_(name_list_done) struct name_list names;
+	int r = name_list_read(&names, place);
+
+	return r < 0 ? r : (int)marks_in(&names, realm);
 }
 
 /* The mark "origin" is overlayfs's struct ovl_fb: version, magic, length, flags, type of the
@@ -180,7 +152,8 @@ int origin_exists(struct place place, const struct realm *realm, const char *hos
 
 	if (!realm->rooted)
 		return -EOPNOTSUPP;
-	ssize_t n = attribute_get(place, "trusted.overlay.origin", bytes, sizeof(bytes));
+	ssize_t n = sys_getxattr_at(place.dir_fd, place.name, "trusted.overlay.origin", bytes,
+				    sizeof(bytes));
 	if (n <= (ssize_t)ORIGIN_HEAD || bytes[2] != n)
 		return -EOPNOTSUPP;
 	handle.head.handle_bytes = (unsigned)n - ORIGIN_HEAD;
@@ -251,7 +224,9 @@ static int attribute_read(struct attribute *attribute, struct place place, const
 			  const struct realm *realm)
 {
 	_own_(freep) char *value = malloc(XATTR_SIZE_MAX);
-	ssize_t n = value == NULL ? -ENOMEM : attribute_get(place, name, value, XATTR_SIZE_MAX);
+	ssize_t n = value == NULL ? -ENOMEM
+				  : sys_getxattr_at(place.dir_fd, place.name, name, value,
+						    XATTR_SIZE_MAX);
 
 	if (n < 0)
 		return (int)n;
@@ -301,6 +276,7 @@ int attributes_read(struct attributes *ret_attributes, struct place place,
 		attributes_done(&attributes);
 		return r;
 	}
+	attributes.marks = realm->layer ? marks_in(&names, realm) : 0;
 	if (attributes.count > 1)
 		qsort(attributes.list, attributes.count, sizeof(*attributes.list), by_name);
 	*ret_attributes = attributes;

@@ -53,6 +53,7 @@ struct attribute {
 struct attributes {
 	struct attribute *list; /* owned; sorted by name */
 	size_t count;
+	unsigned marks; /* of a layer's: see below, from the same look */
 };
 
 /* Those that a guest may set: user.*, ACLs, file capabilities. */

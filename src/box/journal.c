@@ -4,6 +4,7 @@
  * was not written.
  *
  *     cloche-commit 1
+ *     begun BOOT NAMESPACE                            see begun.h
  *     put TEMP PARENT PATH OLD...      PARENT: DEV INO SEC NSEC
  *     remove TEMP PARENT PATH OLD...   OLD: "-" or DEV INO MODE SIZE SEC NSEC
  *     set WHAT DEV INO PATH MODE UID GID SEC NSEC
@@ -14,6 +15,7 @@
  */
 #include "base/buf.h"
 #include "base/own.h"
+#include "box/begun.h"
 #include "box/commit.h"
 #include "sys/sys.h"
 
@@ -195,6 +197,9 @@ int journal_make(struct commit *commit, int store_fd, struct cloche_err *err)
 		r = -EAGAIN;
 	buf_init(&text, JOURNAL_MAX);
 	(void)buf_text(&text, HEADER);
+	begun_text(commit->begun);
+	if (commit->begun[0] != '\0')
+		(void)buf_format(&text, "begun %s\n", commit->begun);
 	for (size_t i = 0; i < commit->count; i++)
 		add_step(&text, &commit->steps[i]);
 	(void)buf_text(&text, buf_string(&commit->leaving));
@@ -367,6 +372,10 @@ static int read_line(struct commit *commit, char *line)
 	if (strcmp(words[0], "of") == 0 || strcmp(words[0], "entry") == 0 ||
 	    strcmp(words[0], "tree") == 0 || strcmp(words[0], "directory") == 0)
 		return read_leaving(commit, words, count);
+	if (strcmp(words[0], "begun") == 0 && count == 3) {
+		(void)snprintf(commit->begun, sizeof(commit->begun), "%s %s", words[1], words[2]);
+		return 0;
+	}
 	if (strcmp(words[0], "staged") == 0 && count == 4) {
 		uint64_t index = number(words[1]);
 

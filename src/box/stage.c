@@ -21,8 +21,11 @@ struct stage {
 	const bool *chosen;
 	struct links
 		links; /* what was staged of files with several names, by its path on the host */
+	char *block;   /* borrowed: what is copied by way of us */
 	struct cloche_err *err;
 };
+
+#define BLOCK ((size_t)256 << 10)
 
 static int fail(const struct stage *stage, int code, const struct change *change)
 {
@@ -36,33 +39,68 @@ static int fail(const struct stage *stage, int code, const struct change *change
 			       : errno_text(code));
 }
 
-static int copy_range(int from_fd, int to_fd, off_t at, off_t end)
-{
-	char block[1 << 13];
-	int r = 0;
+/* So much at a time, so that it can be told how far it is. */
+#define RANGE_MAX ((off_t)64 << 20)
 
+static void tell(const struct stage *stage)
+{
+	const struct commit *commit = stage->commit;
+
+	if (commit->watch != NULL)
+		commit->watch->tell(commit->watch->arg, &commit->far);
+}
+
+static void count_bytes(const struct stage *stage, ssize_t n)
+{
+	stage->commit->far.bytes += (uint64_t)n;
+	tell(stage);
+}
+
+static void count_all(const struct stage *stage)
+{
+	struct commit_far *far = &stage->commit->far;
+
+	*far = (struct commit_far){0};
+	for (size_t i = 0; i < stage->changes->count; i++) {
+		const struct change *change = &stage->changes->list[i];
+
+		if (!stage->chosen[i] || change->kind == CHANGE_DELETED)
+			continue;
+		far->count++;
+		if (S_ISREG(change->box.mode) && change->link_to == NULL)
+			far->all_bytes += change->box.size;
+	}
+}
+
+/* How much of it; on a full disk that may be less than was read. */
+static ssize_t copy_block(const struct stage *stage, int from_fd, int to_fd, off_t at,
+			  size_t length)
+{
+	ssize_t n = SYS_RESULT(pread(from_fd, stage->block, length < BLOCK ? length : BLOCK, at));
+
+	return n <= 0 ? n : SYS_RESULT(pwrite(to_fd, stage->block, (size_t)n, at));
+}
+
+static int copy_range(const struct stage *stage, int from_fd, int to_fd, off_t at, off_t end)
+{
 	while (at < end) {
 		loff_t in = at;
 		loff_t out = at;
-		ssize_t n = SYS_RESULT(
-			copy_file_range(from_fd, &in, to_fd, &out, (size_t)(end - at), 0));
+		size_t length = (size_t)(end - at < RANGE_MAX ? end - at : RANGE_MAX);
+		ssize_t n = SYS_RESULT(copy_file_range(from_fd, &in, to_fd, &out, length, 0));
 
-		if (n == -EXDEV || n == -EINVAL || n == -EOPNOTSUPP || n == -ENOSYS) {
-			size_t size = (size_t)(end - at) < sizeof(block) ? (size_t)(end - at)
-									 : sizeof(block);
-			n = SYS_RESULT(pread(from_fd, block, size, at));
-			if (n > 0)
-				r = SYS_RESULT(pwrite(to_fd, block, (size_t)n, at)) == n ? 0 : -EIO;
-		}
-		if (n <= 0 || r < 0)
-			return n == 0 ? -EIO : n < 0 ? (int)n : r;
+		if (n == -EXDEV || n == -EINVAL || n == -EOPNOTSUPP || n == -ENOSYS)
+			n = copy_block(stage, from_fd, to_fd, at, length);
+		if (n <= 0)
+			return n == 0 ? -EIO : (int)n;
 		at += n;
+		count_bytes(stage, n);
 	}
 	return 0;
 }
 
 /* With its holes. */
-static int copy_content(int from_fd, int to_fd, uint64_t size)
+static int copy_content(const struct stage *stage, int from_fd, int to_fd, uint64_t size)
 {
 	if (size == 0 || SYS_RESULT(ioctl(to_fd, FICLONE, from_fd)) == 0)
 		return 0;
@@ -75,7 +113,7 @@ static int copy_content(int from_fd, int to_fd, uint64_t size)
 			break; /* Nothing but a hole. */
 		if (data < 0 || hole < 0)
 			return data < 0 ? (int)data : (int)hole;
-		r = copy_range(from_fd, to_fd, data, hole);
+		r = copy_range(stage, from_fd, to_fd, data, hole);
 		at = hole;
 	}
 	return r;
@@ -149,7 +187,7 @@ static int stage_file(const struct stage *stage, const struct change *change, st
 	if (r == 0 && (st.st_size < 0 || (uint64_t)st.st_size != change->box.size))
 		r = -ESTALE;
 	if (r == 0)
-		r = copy_content(from_fd, fd, change->box.size);
+		r = copy_content(stage, from_fd, fd, change->box.size);
 	if (r == 0)
 		r = read_attributes(stage, from, &attributes);
 	if (r == 0)
@@ -223,6 +261,8 @@ static int stage_one(struct stage *stage, const struct change *change, struct pl
 {
 	const char *name;
 	mode_t mode = change->box.mode;
+	stage->commit->far.done++;
+	tell(stage);
 	int r = stage_link(stage, change, to, staged_path);
 
 	if (r != 0)
@@ -377,10 +417,13 @@ static int try_set(struct stage *stage, const struct step *step)
 int commit_stage(struct commit *commit, const struct changes *changes, const bool *chosen,
 		 struct cloche_err *err)
 {
-	struct stage stage = {.commit = commit, .changes = changes, .chosen = chosen, .err = err};
+	_own_(freep) char *block = malloc(BLOCK);
+	struct stage stage = {
+		.commit = commit, .changes = changes, .chosen = chosen, .block = block, .err = err};
+	int r = block == NULL ? err_set(err, -ENOMEM, "out of memory") : 0;
 	mode_t saved = umask(0);
-	int r = 0;
 
+	count_all(&stage);
 	for (size_t i = 0; i < commit->count && r == 0; i++) {
 		struct step *step = &commit->steps[i];
 

@@ -100,18 +100,10 @@ static int open_directory(int dir_fd, const char *name)
 /* Adds the directory of one layer. 1: what is older does not show through. */
 static int enter_layer(const struct tree *tree, size_t index, const char *name, struct tree *into)
 {
-	struct facts facts;
-	int r = facts_read(&facts, (struct place){tree->fds[index], name}, &tree->realm);
-
-	if (is_missing(r))
-		return 0;
-	if (r < 0)
-		return r;
-	if (!S_ISDIR(facts.mode))
-		return 1;
 	_own_(closep) int fd = open_directory(tree->fds[index], name);
+
 	if (fd < 0)
-		return fd;
+		return fd == -ENOENT ? 0 : fd == -ENOTDIR || fd == -ELOOP ? 1 : fd;
 	int opaque = mark_is((struct place){fd, ""}, &tree->realm, "opaque", 'y');
 	into->layers[into->count] = tree->layers[index];
 	into->fds[into->count++] = TAKE_FD(&fd);
@@ -130,8 +122,11 @@ int tree_enter(const struct tree *tree, const char *name, const struct found *fo
 		tree_done(&inner);
 		return -ENOMEM;
 	}
-	for (size_t i = found->on_host ? tree->count : found->at; i < tree->count && r == 0; i++)
+	for (size_t i = found->on_host ? tree->count : found->at; i < tree->count && r == 0; i++) {
 		r = enter_layer(tree, i, name, &inner);
+		if (r >= 0 && inner.count == 0)
+			r = -ESTALE; /* It was a directory just now. */
+	}
 	inner.cut |= r == 1;
 	if (r == 0 && tree->host_fd >= 0 && !inner.cut) {
 		inner.host_fd = open_directory(tree->host_fd, name);
@@ -167,13 +162,13 @@ static int push(struct names *names, const char *name)
 /* Not readdir, whose errors are told apart from the end by errno alone. */
 static int read_names(int fd, struct names *names)
 {
-	_own_(closep) int dir_fd = sys_openat(fd, ".", O_RDONLY | O_DIRECTORY);
 	_own_(freep) char *block = malloc(DIRECTORY_BLOCK);
-	int r = dir_fd < 0 ? dir_fd : block == NULL ? -ENOMEM : 0;
+	off_t begin = SYS_RESULT(lseek(fd, 0, SEEK_SET)); /* It may have been read before. */
+	int r = begin < 0 ? (int)begin : block == NULL ? -ENOMEM : 0;
 	int n = 1;
 
 	while (r == 0 && n > 0) {
-		n = SYS_RAW(SYS_getdents64, dir_fd, block, DIRECTORY_BLOCK);
+		n = SYS_RAW(SYS_getdents64, fd, block, DIRECTORY_BLOCK);
 		r = n < 0 ? n : 0;
 		for (int at = 0; at < n && r == 0;) {
 			const struct dirent64 *entry = (const void *)(block + at);

@@ -9,6 +9,7 @@
 #include "box/archive.h"
 #include "box/box.h"
 #include "cli/command.h"
+#include "cli/kept.h"
 #include "sys/sys.h"
 #include "windows/box.h"
 #include "windows/runtime.h"
@@ -36,6 +37,7 @@ int box_arguments(const struct command *command, int argc, char **argv,
 		print_error(&err);
 		return EXIT_OURS;
 	}
+	kept_recover(&ret_call->store);
 	return 0;
 }
 
@@ -80,7 +82,10 @@ static int rename_box(int argc, char **argv)
 	if (status != 0)
 		return status;
 	char **rest = call.parsed.rest;
-	return box_done(&call, box_rename(&call.store, rest[0], rest[1], &err), &err);
+	int r = kept_recover_box(&call.store, rest[0], &err); /* The journal has its name. */
+	if (r == 0)
+		r = box_rename(&call.store, rest[0], rest[1], &err);
+	return box_done(&call, r, &err);
 }
 
 static int remove_boxes(int argc, char **argv)

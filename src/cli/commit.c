@@ -10,6 +10,7 @@
 #include "policy/suggest.h"
 #include "sys/sys.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 
@@ -124,6 +125,37 @@ static size_t print_plan(const struct changes *changes, const struct picks *pick
 	return left;
 }
 
+/* Less than that is done before anybody wonders. */
+#define LONG_COUNT 2000
+#define LONG_BYTES ((uint64_t)256 << 20)
+#define TELL_MS	   200
+
+struct telling {
+	uint64_t last_ms;
+	int length; /* of what stands there */
+};
+
+/* One line of the terminal, written over and over. */
+static void tell_far(void *arg, const struct commit_far *far)
+{
+	struct telling *telling = arg;
+	uint64_t now = sys_now_ms();
+
+	if ((far->count < LONG_COUNT && far->all_bytes < LONG_BYTES) ||
+	    now - telling->last_ms < TELL_MS)
+		return;
+	telling->last_ms = now;
+	telling->length = fprintf(stderr, "\rcloche: %zu of %zu, %" PRIu64 " of %" PRIu64 " MiB",
+				  far->done, far->count, far->bytes >> 20, far->all_bytes >> 20) -
+			  1;
+}
+
+static void end_telling(const struct telling *telling)
+{
+	if (telling->length > 0)
+		(void)fprintf(stderr, "\r%*s\r", telling->length, "");
+}
+
 static int carry_out(const struct kept *kept, const struct picks *picks, struct cloche_err *err)
 {
 	_own_(freep) bool *chosen = calloc(picks->count + 1, sizeof(*chosen));
@@ -138,7 +170,10 @@ static int carry_out(const struct kept *kept, const struct picks *picks, struct 
 	}
 	if (count == 0)
 		return 0;
-	int r = commit_run(&kept->box, &kept->changes, chosen, err);
+	struct telling telling = {0};
+	const struct commit_watch watch = {tell_far, &telling};
+	int r = commit_run(&kept->box, &kept->changes, chosen, isatty(2) == 1 ? &watch : NULL, err);
+	end_telling(&telling);
 	(void)snprintf(text, sizeof(text), "%zu", count);
 	box_log(&kept->box, "commit", "changes", text, "error", r < 0 ? err->text : (char *)NULL,
 		(char *)NULL);

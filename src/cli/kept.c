@@ -25,6 +25,16 @@ static void tell_recovered(const char *name, bool finished, const char *lost)
 		      lost);
 }
 
+void kept_recover(const struct store *store)
+{
+	(void)commit_recover(store->fd, tell_recovered, &(struct cloche_err){0});
+}
+
+int kept_recover_box(const struct store *store, const char *name, struct cloche_err *err)
+{
+	return box_name_valid(name) ? commit_recover_box(store->fd, name, tell_recovered, err) : 0;
+}
+
 int kept_open(struct kept *ret_kept, const char *name, enum store_access access, const char *since,
 	      struct cloche_err *err)
 {
@@ -42,9 +52,9 @@ int kept_open(struct kept *ret_kept, const char *name, enum store_access access,
 	ret_kept->store_is_open = r == 0;
 	/* What another box is stuck with is no reason against this one. */
 	if (r == 0)
-		(void)commit_recover(ret_kept->store.fd, tell_recovered, &(struct cloche_err){0});
-	if (r == 0 && box_name_valid(name))
-		r = commit_recover_box(ret_kept->store.fd, name, tell_recovered, err);
+		kept_recover(&ret_kept->store);
+	if (r == 0)
+		r = kept_recover_box(&ret_kept->store, name, err);
 	if (r == 0)
 		r = store_box_open(&ret_kept->box, &ret_kept->store, name, access, err);
 	ret_kept->box_is_open = r == 0;

@@ -23,6 +23,12 @@ int kept_open(struct kept *ret_kept, const char *name, enum store_access access,
 	      struct cloche_err *err);
 void kept_done(struct kept *kept);
 
+/* Finishes, or takes back, what killed commits have left, and says so; what fails is the matter of
+ * who asks for that box. */
+void kept_recover(const struct store *store);
+/* The same of this box; waits for a commit that is at work. */
+int kept_recover_box(const struct store *store, const char *name, struct cloche_err *err);
+
 /* The paths of a command line made absolute, as the box names them; ends in NULL. */
 struct choice {
 	char **paths; /* owned, each too */

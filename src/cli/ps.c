@@ -151,6 +151,25 @@ static const struct running_box *named(const struct running *running, const char
 
 enum deed { KILL, PAUSE, RESUME };
 
+/* What is ended can be removed, committed or run: whoever ran it looks at what it has changed, and
+ * lets go. Not for ever: it may be stopped, or wait for a terminal. */
+#define LET_GO_MS     10000
+#define LOOK_AGAIN_MS 20
+
+static void wait_until_free(const struct stored_box *box, pid_t launcher)
+{
+	char text[32];
+	_own_(closep) int fd = sys_pidfd_open(launcher, 0);
+	uint64_t end = sys_now_ms() + LET_GO_MS;
+
+	while (store_runner(box, text, sizeof(text)) == 1 && sys_now_ms() < end) {
+		struct pollfd ended = {.fd = fd, .events = POLLIN};
+
+		if (sys_poll(&ended, 1, LOOK_AGAIN_MS) > 0)
+			close_fd(&fd); /* That was all that could be heard. */
+	}
+}
+
 static int do_it(enum deed deed, const struct store *store, const char *name,
 		 struct cloche_err *err)
 {
@@ -170,6 +189,8 @@ static int do_it(enum deed deed, const struct store *store, const char *name,
 	if (r == 0 && box->name[0] != '\0' &&
 	    store_box_open(&kept, store, box->name, STORE_LOOK, &unkept) == 0) {
 		box_log(&kept, events[deed], NULL);
+		if (deed == KILL)
+			wait_until_free(&kept, box->launcher);
 		store_box_close(&kept);
 	}
 	running_done(&running);

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
 
 enum { REPORT };
@@ -92,6 +93,19 @@ static int show_changes(const char *box, bool lines, struct cloche_err *err)
 	return r < 0 ? r : count;
 }
 
+/* What is being read or waited for ends: nobody has answered. */
+static void end_wait(int signal)
+{
+	(void)signal;
+}
+
+static void at_interrupt(void (*handler)(int))
+{
+	const struct sigaction action = {.sa_handler = handler};
+
+	(void)sigaction(SIGINT, &action, NULL); /* It can be set. */
+}
+
 /* In a child: looking at a layer may change for good who this process is. */
 static int apart(int (*action)(const char *box, void *arg, struct cloche_err *err), const char *box,
 		 void *arg, struct cloche_err *err)
@@ -101,6 +115,7 @@ static int apart(int (*action)(const char *box, void *arg, struct cloche_err *er
 	(void)fflush(NULL);
 	int pid = SYS_RESULT(fork());
 	if (pid == 0) {
+		at_interrupt(SIG_DFL);
 		int r = action(box, arg, err);
 
 		if (r < 0)
@@ -108,8 +123,12 @@ static int apart(int (*action)(const char *box, void *arg, struct cloche_err *er
 		(void)fflush(NULL);
 		_exit(r < 0 ? 125 : r > 100 ? 100 : r);
 	}
-	if (pid < 0 || sys_wait4(pid, &status, 0, NULL) < 0)
-		return err_set(err, pid < 0 ? pid : -ECHILD, "cannot look at what changed");
+	int ended;
+	do {
+		ended = pid < 0 ? pid : sys_wait4(pid, &status, 0, NULL);
+	} while (ended == -EINTR); /* The interrupt is the child's as well. */
+	if (ended < 0)
+		return err_set(err, ended, "cannot look at what changed");
 	if (!WIFEXITED(status) || WEXITSTATUS(status) == 125)
 		return -EIO; /* It has said why. */
 	return WEXITSTATUS(status);
@@ -182,8 +201,10 @@ static enum decision ask(FILE *from, FILE *to, char *ret_name, size_t size)
 
 	(void)fprintf(to, "[c]ommit all, c[h]oose, show [l]ines, [k]eep as a box, [d]iscard? ");
 	(void)fflush(to);
-	if (fgets(line, sizeof(line), from) == NULL)
+	if (fgets(line, sizeof(line), from) == NULL) {
+		(void)fputc('\n', to);
 		return ANSWER_KEEP;
+	}
 	switch (line[0]) {
 	case 'c':
 		return ANSWER_ALL;
@@ -205,6 +226,11 @@ static enum decision ask(FILE *from, FILE *to, char *ret_name, size_t size)
 	}
 }
 
+static void tell_kept(const char *box)
+{
+	(void)fprintf(stderr, "cloche: kept as box '%s'\n", box);
+}
+
 /* Does what was answered. 0: asked no more. */
 static int obey(enum decision answer, const char *box, const char *name, struct cloche_err *err)
 {
@@ -219,8 +245,10 @@ static int obey(enum decision answer, const char *box, const char *name, struct 
 		if (r == 0)
 			return remove_box(box, err);
 		/* What is left of it can be had with other words. */
+		if (r < 0)
+			return r;
 		(void)fprintf(stderr, "cloche: the rest is kept as box '%s'\n", box);
-		return r < 0 ? r : 0;
+		return 0;
 	case ANSWER_KEEP:
 		if (name[0] != '\0')
 			r = keep_as(box, name, err);
@@ -228,7 +256,7 @@ static int obey(enum decision answer, const char *box, const char *name, struct 
 			print_error(err);
 			return 1;
 		}
-		(void)fprintf(stderr, "cloche: kept as box '%s'\n", name[0] != '\0' ? name : box);
+		tell_kept(name[0] != '\0' ? name : box);
 		return 0;
 	case ANSWER_DISCARD:
 		return remove_box(box, err);
@@ -253,6 +281,7 @@ static int settle(const char *box, struct cloche_err *err)
 		return r < 0 ? r : remove_box(box, err);
 	}
 	terminal = fopen("/dev/tty", "r+e");
+	at_interrupt(end_wait);
 	for (r = 1; r > 0;) {
 		char name[STORE_NAME_SIZE] = "";
 		enum decision answer = terminal == NULL
@@ -285,6 +314,8 @@ static int try(int argc, char **argv)
 	if (box_is_there(box) && settle(box, &err) < 0) {
 		if (err.code != 0)
 			print_error(&err);
+		if (box_is_there(box))
+			tell_kept(box);
 		status = EXIT_OURS;
 	}
 	parsed_done(&parsed);

@@ -183,6 +183,12 @@ int sys_scan_dir(int dir_fd, struct dirent ***ret_entries,
 /* Owner, mode, times and extended attributes, but those whose names begin so (NULL: all). */
 int sys_copy_attributes(int from_fd, int to_fd, const char *left_out);
 
+/* Extended attributes of the name in the directory, or, when it is "", of what is open. No link is
+ * followed. */
+ssize_t sys_getxattr_at(int dir_fd, const char *name, const char *attribute, void *value,
+			size_t size);
+ssize_t sys_listxattr_at(int dir_fd, const char *name, char *names, size_t size);
+
 /* Removes a tree whatever modes its directories have, without following symlinks or leaving the
  * file system it starts on. A missing tree is no error. */
 int sys_remove_tree(int dir_fd, const char *name);

@@ -76,6 +76,20 @@ is() { # EXPRESSION VALUE
 	wait "$LAUNCHER" || true
 }
 
+@test "what was killed can be removed, committed and run again, at once" {
+	for word in "commit" "box remove"; do
+		for _ in 1 2 3 4 5; do
+			start -b "$BOX" -- sh -c 'echo ready; exec sleep 1000'
+			cloche kill "$BOX"
+			succeeds
+			# shellcheck disable=SC2086
+			cloche $word "$BOX"
+			succeeds
+			wait "$LAUNCHER" || true
+		done
+	done
+}
+
 @test "pause stops everything, resume lets it go on" {
 	start -b "$BOX" -- sh -c '
 		(while :; do (:); done) & echo ready; while :; do echo x; (:); done'

@@ -492,3 +492,37 @@ for name in (b"new\nline", b"esc\x1b[31m", b"\xff\xfe", b"-n", b" ", b"a" * 255,
 	[ -e tools/bin/notes ]
 	[ ! -e tools/bin/ls ]
 }
+
+@test "a long one tells a terminal how far it is, and nobody else" {
+	changes 'i=0; while [ $i -lt 2100 ]; do echo $i >f$i; i=$((i + 1)); done'
+	run python3 -I - "$BATS_TEST_DIRNAME" "$BOX" <<-'EOT'
+		import sys
+		sys.path.insert(0, sys.argv[1])
+		from terminal import CLOCHE, Terminal
+		terminal = Terminal([CLOCHE, "commit", "--exclude", "f7", sys.argv[2]])
+		terminal.expect("cloche: 1 of 2099, 0 of 0 MiB")
+		terminal.expect("\r ")
+		terminal.expect("committed:")
+		assert terminal.wait() == 0, terminal.status
+	EOT
+	succeeds
+	[ -e f2099 ]
+	changes 'i=0; while [ $i -lt 2100 ]; do echo other >f$i; i=$((i + 1)); done'
+	cloche commit "$BOX"
+	succeeds
+	[ "$(cat f2099)" = other ]
+	[ -z "$stderr" ] || tell "not empty"
+}
+
+@test "a full disk is called that, and all is as it was" {
+	need_root
+	mkdir small
+	# shellcheck disable=SC2016
+	run unshare --mount sh -c 'mount -t tmpfs -o size=1M tmpfs small && cd small && echo old >a &&
+		"$0" run -b "$1" -- sh -c "echo new >a; head -c 3000000 /dev/urandom >b" &&
+		"$0" commit "$1"; status=$?; cat a; ls -A; exit "$status"' "$CLOCHE" "$BOX"
+	fails_with 125
+	says "small/b': No space left on device"
+	[ "${lines[-2]}" = old ]
+	[ "${lines[-1]}" = a ]
+}

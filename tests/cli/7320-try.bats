@@ -86,3 +86,22 @@ try() {
 	[ -n "$KEPT" ]
 	[ ! -e x ]
 }
+
+@test "Ctrl-C at the question keeps it, and says where" {
+	run python3 -I - "$BATS_TEST_DIRNAME" <<-'EOT'
+		import sys
+		sys.path.insert(0, sys.argv[1])
+		from terminal import CLOCHE, Terminal
+		terminal = Terminal([CLOCHE, "try", "--", "sh", "-c", "echo x >x"])
+		terminal.expect("[d]iscard? ")
+		terminal.send("\x03")
+		terminal.expect("kept as box '")
+		assert terminal.wait() == 0, terminal.status
+		print(terminal.seen)
+	EOT
+	succeeds
+	KEPT=$(sed -n "s/.*cloche: kept as box '\(.*\)'.*$/\1/p" <<<"$output")
+	[ ! -e x ]
+	cloche diff "$KEPT"
+	says "A $SCRATCH/work/x"
+}

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 900
 #
-# A commit, interfered with at each of its system calls in turn: see faults.py.
+# A commit, interfered with at each of its system calls in turn: see faults.py. The same again where
+# the file system cannot exchange two names.
 
 load ../helpers
 
@@ -31,4 +32,24 @@ interfered() { # HOW
 
 @test "an I/O error at each call" {
 	interfered EIO
+}
+
+plain_renames() { # HOW
+	THROUGH=$GUEST_DIR/plain_renames interfered "$1"
+}
+
+@test "names cannot be exchanged: killed before each call" {
+	plain_renames before
+}
+
+@test "names cannot be exchanged: killed after each call" {
+	plain_renames after
+}
+
+@test "names cannot be exchanged: the disk full at each call" {
+	plain_renames ENOSPC
+}
+
+@test "names cannot be exchanged: an I/O error at each call" {
+	plain_renames EIO
 }

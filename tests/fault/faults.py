@@ -6,7 +6,8 @@ it was or exactly what the box shows, which is what it showed, and nothing lies 
 
     faults.py CLOCHE AT_CALL before|after|ENOSPC|EIO [FIRST [LAST]]    in an empty directory
 
-Prints what went wrong, and the call's number; status 1 then.
+With THROUGH in the environment (a program like plain_renames) the commit and what goes on with it
+is run by that. Prints what went wrong, and the call's number; status 1 then.
 """
 
 import datetime
@@ -20,19 +21,21 @@ import model  # noqa: E402
 
 BOX = "faults-%d" % os.getpid()
 BEFORE = """
-mkdir d e gone gone/deep; echo 1 >d/changed; echo 2 >d/removed; echo 3 >e/mode; echo 4 >gone/x
+mkdir d e gone gone/deep turned; echo 8 >turned/in; echo 1 >d/changed; echo 2 >d/removed; echo 3 >e/mode; echo 4 >gone/x
 echo 5 >gone/deep/y; echo 6 >kind; ln -s d link; echo 7 >moved; chmod 600 e/mode
 """
 CHANGES = """
 echo new >>d/changed; rm d/removed; chmod 640 e/mode; chmod 700 e; rm -r gone; rm kind; mkdir kind
 echo in >kind/in; rm link; ln -s e link; mv moved e/moved; mkdir -p new/deep; echo f >new/deep/file
 ln new/deep/file new/twin; mkfifo pipe; echo other >top; rm -rf d/again; mkdir d/again
+rm -r turned; echo a file >turned
 """
 
 
 # One call in so many is tried, others each day; CLOCHE_FAULT_STEP=1 tries them all.
 STEP = int(os.environ.get("CLOCHE_FAULT_STEP", "40"))
 TODAY = datetime.date.today().toordinal() % STEP
+THROUGH = os.environ.get("THROUGH", "").split()
 
 
 def run(*words, status=(0,)):
@@ -95,11 +98,11 @@ def one(cloche, at_call, how, number, after):
     """1: it was committed; 0: it was not; -1: there is no such call any more."""
     restore_host()
     before = host()
-    done = run(at_call, str(number), how, "--", cloche, "commit", "--force-conflict", "host",
+    done = run(at_call, str(number), how, "--", *THROUGH, cloche, "commit", "--force-conflict", "host",
                "--accept-risk", "permission", BOX, status=None)
     if how in ("ENOSPC", "EIO") and done.returncode == 125 and "next cloche" not in done.stdout:
         assert host() == before, "failed, and not as before:\n%s" % done.stdout
-    told = run(cloche, "diff", BOX)
+    told = run(*THROUGH, cloche, "diff", BOX)
     now = host()
     same = now == before or now[0] == after
     if not same:
