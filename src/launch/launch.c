@@ -84,6 +84,11 @@ static int prepare_filter(struct launch *launch, struct cloche_err *err)
 	return filter_compile(&launch->plan, &launch->filter, err);
 }
 
+bool launch_has_registry(const struct launch *launch)
+{
+	return launch->box.fd >= 0 && policy_has_preset(launch->policy, "windows");
+}
+
 static bool names_variable(const struct policy *policy, const char *name)
 {
 	for (size_t i = 0; i < policy->env_count; i++) {

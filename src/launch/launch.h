@@ -155,6 +155,9 @@ int launch_prepare_environment(struct launch *launch, struct cloche_err *err);
  * direction that they hold already. Nobody else comes by a pipe that has no name. */
 void launch_open_pipe(int fd);
 
+/* The guest of a kept Windows box has something to write when it is asked to end. */
+bool launch_has_registry(const struct launch *launch);
+
 /* Lines of the box's log: a program begins, and how it ended. */
 void launch_log_start(const struct launch *launch, const char *event);
 void launch_log_end(const struct launch *launch, const char *event, const struct report *report);

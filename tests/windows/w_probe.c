@@ -290,6 +290,22 @@ static int part_hold(int argc, wchar_t **argv)
 	return part_cat(0, NULL);
 }
 
+/* Memory, until there is no more or so many MB are there. */
+static int part_eat(int argc, wchar_t **argv)
+{
+	int count = argc > 0 ? (int)wcstol(argv[0], NULL, 10) : 1;
+
+	for (int i = 0; i < count; i++) {
+		char *bytes = VirtualAlloc(NULL, 1 << 20, MEM_COMMIT, PAGE_READWRITE);
+
+		if (bytes != NULL)
+			memset(bytes, i + 1, 1 << 20);
+	}
+	say(L"eaten\n");
+	fflush(stdout);
+	return part_cat(0, NULL);
+}
+
 static const struct {
 	const wchar_t *name;
 	int (*run)(int argc, wchar_t **argv);
@@ -298,6 +314,7 @@ static const struct {
 	{L"cat", part_cat},	      {L"fill", part_fill},	{L"both", part_both},
 	{L"registry", part_registry}, {L"system", part_system}, {L"break", part_break},
 	{L"size", part_size},	      {L"seek", part_seek},	{L"hold", part_hold},
+	{L"eat", part_eat},
 };
 
 int wmain(int argc, wchar_t **argv)
