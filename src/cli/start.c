@@ -137,6 +137,8 @@ static int start_argv(struct parsed *parsed, const struct start_options *options
 	if (r == 0 && open.page >= 0)
 		lib_box_hand(box, open.page);
 	if (r == 0)
+		lib_box_preset(box, windows->presets, windows->preset_count);
+	if (r == 0)
 		status = run_box(box, argv, &open, options);
 	else
 		print_error(&err);

@@ -7,6 +7,7 @@
 #include "box/layer.h"
 #include "box/log.h"
 #include "box/note.h"
+#include "box/presets.h"
 #include "box/store.h"
 #include "box/words.h"
 #include "launch/loop.h"
@@ -464,6 +465,9 @@ int launch_run(const struct launch_options *options, struct cloche_err *err)
 	streams_init(&launch->streams);
 	close_others(options);
 	int status = prepare(launch, err);
+	if (status == 0 && launch->box.fd >= 0)
+		status = presets_note(&launch->box, launch->storage_fd, options->presets,
+				      options->preset_count, err);
 	if (status == 0 && launch->box.fd >= 0)
 		launch_log_start(launch, "start");
 	if (status == 0)

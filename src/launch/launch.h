@@ -56,6 +56,8 @@ struct launch_options {
 	const char
 		*words; /* what a kept box is to remember of how it was run (box/words.h); NULL */
 	size_t words_length;
+	const struct preset *presets; /* which it is to remember, too (box/presets.h) */
+	size_t preset_count;
 	struct owner *owner; /* borrowed: for whom this is done; NULL: for this process itself */
 	struct hooks *hooks; /* borrowed; in the order in which they are asked; NULL: none */
 	enum route_choice route; /* for tests */

@@ -144,6 +144,34 @@ load 'windows'
 	says "cmd32.exe"
 }
 
+@test "the drives that there are are listed, each with a serial number of its own" {
+	mkdir "$SCRATCH/other"
+	printf 'extends "default"\nwindows { serial = "0BAD-CAFE" }\n' >policy.lua
+	drives() { # OPTION...
+		box "$@" --read "$SCRATCH/other:D:" --copy "$SCRATCH/other:Q:" -- "$PROBE" drives
+		succeeds
+		[ "$(awk '{ print $1 $3 }' <<<"$output")" = $'C3\nD3\nQ3\nZ3' ] || tell "other drives"
+		[ "$(awk '{ print $5 }' <<<"$output" | sort -u | wc -l)" = 4 ] || tell "the same numbers"
+		says 'Q type 3 serial '
+		says '\Device\HarddiskVolume4'
+	}
+	numbers() {
+		drives
+		says 'C type 3 serial 5c10c4e1 \Device\HarddiskVolume1'
+		local light=$output
+		# Stable, with a program that has them made and in another box.
+		box --read "$SCRATCH/other:D:" --copy "$SCRATCH/other:Q:" --read "$GUEST_DIR:W:" -- \
+			cmd.exe /c 'W:\w_probe64.exe drives >nul & W:\w_probe32.exe drives'
+		[ "$(grep -v ^W <<<"$output" | cut -d ' ' -f 1-5)" = "$(cut -d ' ' -f 1-5 <<<"$light")" ]
+		drives --windows services
+		[ "$output" = "$light" ] || tell "other numbers"
+		drives -p ./policy.lua
+		says 'C type 3 serial 0badcafe'
+		[ "$(cut -d ' ' -f 5 <<<"$output" | sort - <(cut -d ' ' -f 5 <<<"$light") | uniq -d)" = "" ]
+	}
+	both numbers
+}
+
 @test "batch files run, with their arguments" {
 	mkdir 'a folder'
 	printf '@echo %%~1 and %%~2\r\n@exit /b 5\r\n' >'a folder/one.bat'
