@@ -118,6 +118,7 @@ void light_take_services(void)
 	wine_query_volume = (query_volume)services[QUERY_VOLUME];
 	services[QUERY_VOLUME] = (uintptr_t)answer_query_volume;
 	drives_take_services(services);
+	pipes_take_services(services);
 	table->services = services;
 }
 
