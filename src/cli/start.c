@@ -20,7 +20,8 @@ static int write_report(struct cloche_report *report, int fd, struct cloche_err 
 struct open_fds {
 	int report;
 	int command; /* the command's own */
-	int runtime; /* as long as it is open nobody removes what a Windows box stands on */
+	int runtime; /* as long as they are open nobody removes what a Windows box stands on */
+	int parts;
 	int picture; /* where one of the screen goes */
 	int page;    /* where the box puts it */
 };
@@ -29,7 +30,8 @@ struct open_fds {
 static int run_box(struct cloche_box *box, char *const *argv, const struct open_fds *open,
 		   const struct start_options *options)
 {
-	const int fds[] = {open->report, open->command, open->runtime, open->picture, open->page};
+	const int fds[] = {open->report, open->command, open->runtime,
+			   open->parts,	 open->picture, open->page};
 	struct cloche_run_options run = CLOCHE_RUN_OPTIONS_INIT;
 	struct cloche_report *report = NULL;
 	struct cloche_err err = {0};
@@ -118,6 +120,7 @@ static int start_argv(struct parsed *parsed, const struct start_options *options
 		.report = -1,
 		.command = options->keep_fd > 0 ? options->keep_fd : -1,
 		.runtime = windows->runtime.lock_fd,
+		.parts = windows->runtime.parts_fd,
 		.picture = -1,
 		.page = windows->page_fd,
 	};

@@ -454,7 +454,7 @@ void windows_run_done(struct windows_run *run)
 	free(run->argv);
 	runtime_close(&run->runtime);
 	close_fd(&run->page_fd);
-	*run = (struct windows_run){.runtime.lock_fd = -1, .page_fd = -1};
+	*run = (struct windows_run){.runtime = {.lock_fd = -1, .parts_fd = -1}, .page_fd = -1};
 }
 
 /* For a program without a screen. */
@@ -479,7 +479,8 @@ static int make_page(struct windows_run *run, const struct policy *policy,
 int windows_prepare(struct windows_run *ret_run, struct policy *policy, char *const *argv,
 		    const struct windows_wish *wish, struct cloche_err *err)
 {
-	struct windows_run run = {.runtime.lock_fd = -1, .page_fd = -1, .live = wish->live};
+	struct windows_run run = {
+		.runtime = {.lock_fd = -1, .parts_fd = -1}, .page_fd = -1, .live = wish->live};
 	struct cloche_err missing = {0};
 	_own_(freep) struct wanted *wanted = malloc(sizeof(*wanted));
 
