@@ -150,7 +150,7 @@ bool change_is_private(const struct changes *changes, const struct change *chang
 
 bool change_is_quiet(const struct change *change)
 {
-	return change->kind == CHANGE_CHANGED && change->what == WHAT_TIME &&
-	       S_ISDIR(change->box.mode) && !change->too_deep && !change->unsteady &&
-	       !change->forged;
+	return change->own || (change->kind == CHANGE_CHANGED && change->what == WHAT_TIME &&
+			       S_ISDIR(change->box.mode) && !change->too_deep &&
+			       !change->unsteady && !change->forged);
 }

@@ -53,6 +53,7 @@ struct change {
 	bool forged;   /* marks that no kernel of ours makes: nothing of it can be believed */
 	bool too_deep; /* what is in this directory was not looked at */
 	bool unsteady; /* it was another thing each time that it was looked at */
+	bool own;      /* cloche's doing, or none: who has found that out says so here */
 };
 
 struct changes {
@@ -88,7 +89,7 @@ int change_open_parent(const struct changes *changes, const struct change *chang
  * committed. */
 bool change_is_private(const struct changes *changes, const struct change *change);
 
-/* A change of a directory's time alone: what every change in it brings with it. */
+/* A change of a directory's time alone: what every change in it brings with it; or our own. */
 bool change_is_quiet(const struct change *change);
 
 #endif

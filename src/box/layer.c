@@ -422,6 +422,8 @@ static int add_layer(struct layer_stack *stack, const struct stored_box *box, co
 
 	if (r == 0)
 		r = known_read(&stack->known, layer_fd);
+	if (r == 0)
+		r = presets_read(&stack->presets, layer_fd, is_new);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	_own_(freep) struct entry *entry = malloc(sizeof(*entry));
@@ -500,6 +502,7 @@ void layer_stack_done(struct layer_stack *stack)
 	for (size_t i = 0; i < stack->view_count; i++)
 		view_done(&stack->views[i]);
 	known_done(&stack->known);
+	presets_done(&stack->presets);
 	paths_done(stack->hidden, stack->hidden_count);
 	paths_done(stack->mounts, stack->mount_count);
 	free(stack->views);

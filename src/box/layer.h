@@ -27,6 +27,7 @@
 
 #include "base/err.h"
 #include "box/known.h"
+#include "box/presets.h"
 #include "box/store.h"
 
 #include <stdbool.h>
@@ -65,7 +66,8 @@ struct layer_stack {
 	/* Owned, each too: paths in private directories that no guest has made. */
 	char **mounts;
 	size_t mount_count;
-	struct known known; /* owned: of the host, from all layers */
+	struct known known;	/* owned: of the host, from all layers */
+	struct presets presets; /* owned: of all layers; those newer than the snapshot are new */
 };
 
 /* The layers of an open box, read-only. `since` (may be NULL) is a snapshot's name: views without

@@ -360,6 +360,8 @@ static int merge_layers(const struct stored_box *box, struct cloche_err *err)
 		r = layer_merge_views(upper_fd, lower_fd);
 	if (r == 0)
 		r = known_merge(upper_fd, lower_fd);
+	if (r == 0)
+		r = presets_merge(upper_fd, lower_fd);
 	const struct merged_layers layers = {box, lower, upper_fd, lower_fd};
 	for (size_t i = 0; i < ARRAY_LENGTH(kinds) && r == 0; i++)
 		r = merge_kind(&layers, kinds[i]);

@@ -161,7 +161,10 @@ static int prune(int argc, char **argv)
 	struct cloche_err err = {0};
 	int status = box_arguments(&cmd_box_prune, argc, argv, &(struct box_arity){0, 0}, &call);
 
-	return status != 0 ? status : box_done(&call, box_prune(&call.store, &err), &err);
+	if (status != 0)
+		return status;
+	int r = runtime_prune(call.store.fd, &err);
+	return box_done(&call, r == 0 ? box_prune(&call.store, &err) : r, &err);
 }
 
 /* Beside the file first, so that there is no half one: its name, and a descriptor. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/own.h"
 #include "cli/command.h"
+#include "cli/diff_own.h"
 #include "cli/diff_registry.h"
 #include "cli/diff_text.h"
 #include "cli/kept.h"
@@ -202,7 +203,7 @@ static bool is_meant(const struct parsed *parsed, const struct changes *changes,
 {
 	char path[2 * PATH_MAX];
 
-	if (change_is_quiet(change) && parsed->values[JSON] == NULL)
+	if (change->own || (change_is_quiet(change) && parsed->values[JSON] == NULL))
 		return false;
 	if (change->moved && parsed->values[JSON] == NULL && parsed->values[TEXT] == NULL)
 		return false; /* Said where it is now. */
@@ -287,6 +288,8 @@ static int diff(int argc, char **argv)
 	int r = choice_make(&choice, parsed.rest + 1, &err);
 	if (r == 0)
 		r = kept_open(&kept, parsed.rest[0], STORE_LOOK, parsed.values[SINCE], &err);
+	if (r == 0)
+		r = diff_find_own(&kept.changes, &err);
 	if (r == 0)
 		r = parsed.values[REG] != NULL
 			    ? show_reg_file(&kept.changes, &choice, &parsed, &err)

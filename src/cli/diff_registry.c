@@ -2,6 +2,8 @@
 #include "cli/diff_registry.h"
 
 #include "base/own.h"
+#include "windows/box.h"
+#include "windows/presets.h"
 #include "windows/value.h"
 
 #include <errno.h>
@@ -21,6 +23,11 @@ const struct registry_part *diff_registry_part(const struct change *change)
 			return &registry_parts[i];
 	}
 	return NULL;
+}
+
+bool diff_is_of_prefix(const struct changes *changes, const struct change *change)
+{
+	return strcmp(changes->stack->views[change->view].guest, WINDOWS_PREFIX) == 0;
 }
 
 static int open_hive(const struct changes *changes, const struct change *change, bool below,
@@ -66,6 +73,9 @@ int diff_registry(const struct changes *changes, const struct change *change, re
 	bool known = r == 0 && hive_is_known(&after);
 	if (known)
 		r = open_hive(changes, change, true, &before, err);
+	/* What the policy has put there is not what programs have changed. */
+	if (known && r == 0 && diff_is_of_prefix(changes, change))
+		r = presets_carry_out(&changes->stack->presets, lasting.part->file, &before, err);
 	if (known && r == 0)
 		r = registry_compare(&before, &after, tell_lasting, &lasting);
 	hive_done(&before);

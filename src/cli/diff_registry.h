@@ -11,7 +11,11 @@
 /* The part of a registry that the file is by its name; NULL: no part of one. */
 const struct registry_part *diff_registry_part(const struct change *change);
 
-/* Tells each difference. 1: it was a hive; 0: it is none, whatever its name is. */
+/* Whether it is in the directory that has C: and the registry. */
+bool diff_is_of_prefix(const struct changes *changes, const struct change *change);
+
+/* Tells each difference from what was below with the policy's presets. 1: it was a hive; 0: it is
+ * none, whatever its name is. */
 int diff_registry(const struct changes *changes, const struct change *change, registry_tell *tell,
 		  void *context, struct cloche_err *err);
 

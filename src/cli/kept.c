@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "policy/policy.h"
 #include "sys/sys.h"
+#include "windows/base.h"
 #include "world/identity.h"
 
 #include <limits.h>
@@ -60,6 +61,13 @@ int kept_open(struct kept *ret_kept, const char *name, enum store_access access,
 	ret_kept->box_is_open = r == 0;
 	if (r == 0)
 		r = layer_stack_open(&ret_kept->stack, &ret_kept->box, since, err);
+	if (r == 0 && base_renew(&ret_kept->stack) == 1)
+		(void)fprintf(
+			stderr,
+			"cloche: box '%s': the template that C: and the registry began as is "
+			"gone (cloche windows setup --refresh); they are held against the new "
+			"one, and what it has otherwise shows, too\n",
+			name);
 	/* Every owner would be another one. */
 	if (r == 0 && ret_kept->stack.rooted && ret_kept->stack.id_base == 0 &&
 	    ret_kept->stack.view_count > 0)

@@ -34,7 +34,8 @@ static void print_limit(const struct cloche_report *report)
 struct open_fds {
 	int report;
 	int command; /* the command's own */
-	int runtime; /* as long as it is open nobody removes what a Windows box stands on */
+	int runtime; /* as long as they are open nobody removes what a Windows box stands on */
+	int parts;
 	int picture; /* where one of the screen goes */
 	int page;    /* where the box puts it */
 };
@@ -43,7 +44,8 @@ struct open_fds {
 static int run_box(struct cloche_box *box, char *const *argv, const struct open_fds *open,
 		   const struct start_options *options)
 {
-	const int fds[] = {open->report, open->command, open->runtime, open->picture, open->page};
+	const int fds[] = {open->report, open->command, open->runtime,
+			   open->parts,	 open->picture, open->page};
 	struct cloche_run_options run = CLOCHE_RUN_OPTIONS_INIT;
 	struct cloche_report *report = NULL;
 	struct cloche_err err = {0};
@@ -134,6 +136,7 @@ static int start_argv(struct parsed *parsed, const struct start_options *options
 		.report = -1,
 		.command = options->keep_fd > 0 ? options->keep_fd : -1,
 		.runtime = windows->runtime.lock_fd,
+		.parts = windows->runtime.parts_fd,
 		.picture = -1,
 		.page = windows->page_fd,
 	};
@@ -152,6 +155,8 @@ static int start_argv(struct parsed *parsed, const struct start_options *options
 		r = make_box(parsed, argv[0], options, policy, &box, &err);
 	if (r == 0 && open.page >= 0)
 		lib_box_hand(box, open.page);
+	if (r == 0)
+		lib_box_preset(box, windows->presets, windows->preset_count);
 	if (r == 0)
 		status = run_box(box, argv, &open, options);
 	else

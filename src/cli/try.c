@@ -2,6 +2,7 @@
 #include "base/own.h"
 #include "box/box.h"
 #include "cli/commit.h"
+#include "cli/diff_own.h"
 #include "cli/diff_registry.h"
 #include "cli/diff_text.h"
 #include "cli/start.h"
@@ -76,6 +77,8 @@ static int show_changes(const char *box, bool lines, struct cloche_err *err)
 	int count = 0;
 	int r = kept_open(&kept, box, STORE_LOOK, NULL, err);
 
+	if (r == 0)
+		r = diff_find_own(&kept.changes, err);
 	for (size_t i = 0; i < kept.changes.count && r == 0; i++) {
 		const struct change *change = &kept.changes.list[i];
 

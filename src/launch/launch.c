@@ -7,6 +7,7 @@
 #include "box/layer.h"
 #include "box/log.h"
 #include "box/note.h"
+#include "box/presets.h"
 #include "box/store.h"
 #include "box/words.h"
 #include "launch/loop.h"
@@ -82,6 +83,11 @@ static int prepare_filter(struct launch *launch, struct cloche_err *err)
 			hooks[i] |= set->wants[i];
 	plan_make(&launch->plan, launch->policy, &options);
 	return filter_compile(&launch->plan, &launch->filter, err);
+}
+
+bool launch_has_registry(const struct launch *launch)
+{
+	return launch->box.fd >= 0 && policy_has_preset(launch->policy, "windows");
 }
 
 static bool names_variable(const struct policy *policy, const char *name)
@@ -459,6 +465,9 @@ int launch_run(const struct launch_options *options, struct cloche_err *err)
 	streams_init(&launch->streams);
 	close_others(options);
 	int status = prepare(launch, err);
+	if (status == 0 && launch->box.fd >= 0)
+		status = presets_note(&launch->box, launch->storage_fd, options->presets,
+				      options->preset_count, err);
 	if (status == 0 && launch->box.fd >= 0)
 		launch_log_start(launch, "start");
 	if (status == 0)

@@ -56,6 +56,8 @@ struct launch_options {
 	const char
 		*words; /* what a kept box is to remember of how it was run (box/words.h); NULL */
 	size_t words_length;
+	const struct preset *presets; /* which it is to remember, too (box/presets.h) */
+	size_t preset_count;
 	struct owner *owner; /* borrowed: for whom this is done; NULL: for this process itself */
 	struct hooks *hooks; /* borrowed; in the order in which they are asked; NULL: none */
 	enum route_choice route; /* for tests */
@@ -154,6 +156,9 @@ int launch_prepare_environment(struct launch *launch, struct cloche_err *err);
 /* "echo >/dev/stderr" opens the pipe anew, which belongs to the host's root: others may, in the
  * direction that they hold already. Nobody else comes by a pipe that has no name. */
 void launch_open_pipe(int fd);
+
+/* The guest of a kept Windows box has something to write when it is asked to end. */
+bool launch_has_registry(const struct launch *launch);
 
 /* Lines of the box's log: a program begins, and how it ended. */
 void launch_log_start(const struct launch *launch, const char *event);

@@ -3,6 +3,7 @@
 
 #include "base/own.h"
 #include "box/store.h"
+#include "launch/running.h"
 #include "launch/signals.h"
 #include "launch/terminal.h"
 #include "launch/told.h"
@@ -41,6 +42,7 @@ struct loop {
 	bool needs_storage;
 	bool killed;		  /* by us */
 	bool watches;		  /* this is a copy: see begin_watch */
+	bool saves;		  /* it was told to write its registry */
 	uint64_t kill_ms;	  /* asked to end; killed then at the latest */
 	uint64_t entered_user_us; /* of programs that were entered */
 	uint64_t entered_system_us;
@@ -80,22 +82,34 @@ static void send_signal(const struct loop *loop, int signal, bool group)
 			  -1); /* It may have ended. */
 }
 
-/* The guest of a kept Windows box has something to write when it is asked to end. */
-static bool has_registry(const struct loop *loop)
+/* The guest of a kept Windows box has a registry to write, which it does when it hears this signal
+ * (windows/guest/starter.c). True: it was told, and has a while for it. */
+static bool save_registry(struct loop *loop, enum run_end end)
 {
-	return loop->launch->box.fd >= 0 && policy_has_preset(loop->launch->policy, "windows");
+	if (!launch_has_registry(loop->launch) || loop->exited || loop->kill_ms > 0)
+		return false;
+	note_end(loop, end);
+	loop->saves = true;
+	if (loop->watches) /* We are stopped with the guest. */
+		send_signal(loop, SIGCONT, true);
+	send_signal(loop, SIGPWR, false);
+	loop->kill_ms = sys_now_ms() + REGISTRY_MS;
+	return true;
+}
+
+/* At once, but for what a Windows box has to write first; asked again, at once. */
+static void end_now(struct loop *loop, enum run_end end)
+{
+	if (!save_registry(loop, end))
+		kill_box(loop, end);
 }
 
 /* The same by asking first, where hooks may have something left to say. Init hears it, too, and
  * takes the guests along at once; see begin_end in monitor/monitor.c. */
 static void end_box(struct loop *loop, enum run_end end)
 {
-	if (!loop->watches && has_registry(loop)) {
-		note_end(loop, end);
-		send_signal(loop, SIGTERM, false);
-		loop->kill_ms = sys_now_ms() + REGISTRY_MS;
+	if (save_registry(loop, end))
 		return;
-	}
 	if (loop->watches || loop->launch->options->hooks == NULL ||
 	    SYS_RESULT(shutdown(loop->launch->link_fd, SHUT_RDWR)) < 0) {
 		kill_box(loop, end);
@@ -128,6 +142,11 @@ static void take_signal(struct loop *loop)
 	int signal = (int)info.ssi_signo;
 	if (signal == SIGCHLD)
 		return; /* Only to be awake: see reap_children. */
+	if (signal == RUNNING_END_SIGNAL && info.ssi_code == SI_QUEUE &&
+	    info.ssi_int == RUNNING_END_VALUE) {
+		end_now(loop, END_KILLED);
+		return;
+	}
 	if (signal == SIGWINCH) {
 		terminal_resize(&loop->terminal);
 		return;
@@ -166,7 +185,8 @@ static void take_exited(struct loop *loop, const struct message *message)
 {
 	struct report *report = &loop->launch->report;
 
-	loop->exited = true;
+	/* Who was killed from outside and ended in order has not ended by itself. */
+	loop->exited = !loop->saves || report->end != END_KILLED;
 	loop->wait_status = message->value;
 	report->user_us = message->user_us;
 	report->system_us = message->system_us;
@@ -200,6 +220,8 @@ static bool take_message(struct loop *loop)
 		return false;
 	if (in.kind < MESSAGE_HELLO) {
 		report_take(&loop->launch->report, &in.record, (size_t)n);
+		if (in.kind == AUDIT_MEMORY)
+			(void)save_registry(loop, END_MEMORY); /* Else the monitor ends the box. */
 		return true;
 	}
 	if (n != sizeof(in.message))
@@ -333,7 +355,10 @@ static int begin_watch(struct loop *loop)
 	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0);
 	loop->watches = true;
 	while (!loop->killed || loop->kill_ms > 0) {
-		(void)sys_poll(NULL, 0, timeout_ms(loop));
+		struct pollfd end = {.fd = loop->monitor_fd, .events = POLLIN};
+
+		if (sys_poll(&end, loop->killed ? 1 : 0, timeout_ms(loop)) > 0)
+			break;
 		check_time(loop);
 	}
 	_exit((int)loop->launch->report.end);
@@ -385,14 +410,14 @@ static void take_told(struct loop *loop)
 		terminal_restore(&loop->terminal);
 		int watcher = begin_watch(loop);
 		if (watcher < 0)
-			kill_box(loop, END_KILLED);
+			end_now(loop, END_KILLED);
 		told_answer(&loop->told, loop->monitor_fd);
 		end_watch(loop, watcher);
 		if (raw)
 			terminal_raw(&loop->terminal);
 		if (loop->told.ended) {
 			/* Ctrl-C at a question is not the guest's to catch. */
-			kill_box(loop, END_SIGNALLED);
+			end_now(loop, END_SIGNALLED);
 			loop->launch->report.code = SIGINT;
 			return;
 		}
@@ -410,14 +435,14 @@ static void take_commands(struct loop *loop, const struct pollfd fds[2])
 	owner_serve(owner, fds);
 	while (owner_next(owner, &command)) {
 		if (command.kind == OWNER_KILL)
-			kill_box(loop, END_KILLED);
+			end_now(loop, END_KILLED);
 		else if (command.kind == OWNER_SIGNAL)
 			send_signal(loop, command.value, false);
 		else if (command.kind == OWNER_ANSWER)
 			told_reply(&loop->told, &command.answer);
 	}
-	if (owner->gone)
-		kill_box(loop, END_KILLED);
+	if (owner->gone && !loop->killed)
+		end_now(loop, END_KILLED);
 }
 
 enum { LINK, SIGNALS, MONITOR, STREAM, DOOR, TERMINAL, OWNER = TERMINAL + 3, COUNT = OWNER + 2 };

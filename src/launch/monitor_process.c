@@ -346,6 +346,7 @@ static _Noreturn void serve(struct launch *launch, struct start *start)
 	monitor.hooks = launch->options->hooks;
 	if (launch->limiter.memory == LIMIT_COUNTED)
 		monitor.memory_bytes = launch->policy->limits.memory_bytes;
+	monitor.leaves_end = launch_has_registry(launch);
 	int guest_fd = meet_guest(launch, start->setup_fd, &guest_pid);
 	if (guest_fd < 0)
 		fail_to_watch(launch, start->init_fd, guest_fd);

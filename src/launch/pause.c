@@ -34,9 +34,44 @@ static int open_process(const struct running_process *process)
 	return TAKE_FD(&fd);
 }
 
+/* A guest of a Windows box by its command line. It may lie: then its registry is not written, or
+ * its launcher, who knows, ends it at once. */
+static bool may_have_registry(const struct running_box *box)
+{
+	static const char starter[] = "/usr/lib/cloche/starter ";
+
+	return box->command != NULL && strncmp(box->command, starter, sizeof(starter) - 1) == 0;
+}
+
+/* Longer than the launcher waits. */
+#define ASK_TIMEOUT_MS 4000
+
+/* True: the box has ended, in order. */
+static bool ask_launcher(const struct running_box *box, int monitor_fd)
+{
+	struct pollfd end = {.fd = monitor_fd, .events = POLLIN};
+	struct cloche_err unused = {0};
+	struct running_process monitor;
+	_own_(closep) int fd = sys_pidfd_open(box->launcher, 0);
+
+	/* Of a launcher that is gone the number may be another's, but then it is nobody's parent.
+	 */
+	if (fd < 0 || !running_process_read(box->monitor.pid, &monitor) ||
+	    monitor.start != box->monitor.start || monitor.parent != box->launcher ||
+	    sys_pidfd_queue(fd, RUNNING_END_SIGNAL, RUNNING_END_VALUE) < 0)
+		return false;
+	/* Who stands still writes nothing. */
+	(void)running_resume(box, &unused);
+	return sys_poll(&end, 1, ASK_TIMEOUT_MS) > 0;
+}
+
 int running_kill(const struct running_box *box, struct cloche_err *err)
 {
 	_own_(closep) int fd = open_process(&box->monitor);
+	bool asks = fd >= 0 && may_have_registry(box);
+
+	if (asks && ask_launcher(box, fd))
+		return 0;
 	int r = fd < 0 ? fd : sys_pidfd_send_signal(fd, SIGKILL);
 
 	if (r == -ESRCH)

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "box/store.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,7 +62,13 @@ void running_done(struct running *running);
 /* By name, or by its launcher's pid. Borrowed; NULL: does not run. */
 const struct running_box *running_named(const struct running *running, const char *name);
 
-/* Ends all that runs in it, at once, and waits for that. */
+/* Tells a launcher to end its box in order, where that means anything (of a Windows box), else at
+ * once. */
+#define RUNNING_END_SIGNAL SIGPWR
+#define RUNNING_END_VALUE  0x656e64
+
+/* Ends all that runs in it and waits for that: at once, but a Windows box is given the time to
+ * write its registry. */
 int running_kill(const struct running_box *box, struct cloche_err *err);
 
 /* Stops or continues all guests. -EAGAIN: there are ever more of them. */

@@ -115,6 +115,12 @@ void lib_box_remember(struct cloche_box *box, const char *words, size_t length, 
 	box->existing = existing;
 }
 
+void lib_box_preset(struct cloche_box *box, const struct preset *presets, size_t count)
+{
+	box->presets = presets;
+	box->preset_count = count;
+}
+
 void lib_box_hand(struct cloche_box *box, int fd)
 {
 	box->guest_fd = fd;

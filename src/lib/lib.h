@@ -68,6 +68,8 @@ struct cloche_box {
 	const char *words;	      /* borrowed; NULL: none */
 	size_t words_length;
 	bool existing;
+	const struct preset *presets; /* borrowed: of launch_options */
+	size_t preset_count;
 	int guest_fd; /* borrowed: what the guest has beside its streams; 0: nothing */
 	_Atomic enum box_state state; /* other threads ask before they send a command */
 	char **argv;		      /* owned: of the last run */
@@ -110,6 +112,9 @@ void lib_box_listen(struct cloche_box *box, const struct box_listener *listener,
 void lib_box_remember(struct cloche_box *box, const char *words, size_t length, bool existing);
 /* For the command: one of a run's kept descriptors that the guest has as well. */
 void lib_box_hand(struct cloche_box *box, int fd);
+/* What the policy puts into the box by itself; borrowed. */
+struct preset;
+void lib_box_preset(struct cloche_box *box, const struct preset *presets, size_t count);
 /* All of them in the order in which they are asked; NULL: none. */
 struct hooks *box_hooks(struct cloche_box *box);
 

@@ -306,6 +306,8 @@ static int run_here(struct cloche_box *box, struct launch_options *launch,
 	launch->kept_fds = options->kept_fds;
 	launch->kept_count = options->kept_count;
 	launch->guest_fd = box->guest_fd;
+	launch->presets = box->presets;
+	launch->preset_count = box->preset_count;
 	/* Without a function for it, what hooks log goes to standard error, as a command's. */
 	launch->told = box->options.log != NULL || box->options.told != NULL ? told_here : NULL;
 	launch->asked = asked_here;

@@ -51,26 +51,36 @@ static uint64_t count_files(const int tmpfs_fds[2])
 	return bytes;
 }
 
+static DIR *open_processes(int proc_fd)
+{
+	int fd = sys_openat(proc_fd, ".", O_RDONLY | O_DIRECTORY);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (dir == NULL && fd >= 0)
+		(void)close(fd); /* Not taken. */
+	return dir;
+}
+
+/* 1 is the monitor itself. */
+static bool is_guest(const struct dirent *entry)
+{
+	return entry->d_name[0] >= '0' && entry->d_name[0] <= '9' &&
+	       strcmp(entry->d_name, "1") != 0;
+}
+
 /* A file that is mapped is in both counts of what is shared; the larger is taken, which misses
  * some where there are both files that nobody maps and mappings that are no files. */
 static uint64_t count(int proc_fd, const int tmpfs_fds[2], bool exact)
 {
 	struct memory sum = {0};
 	uint64_t files = count_files(tmpfs_fds);
-	int fd = sys_openat(proc_fd, ".", O_RDONLY | O_DIRECTORY);
-
-	if (fd < 0)
-		return UINT64_MAX; /* What cannot be counted is too much. */
-	_own_(closedirp) DIR *dir = fdopendir(fd);
-	if (dir == NULL) {
-		(void)close(fd); /* Not taken. */
-		return UINT64_MAX;
-	}
+	_own_(closedirp) DIR *dir = open_processes(proc_fd);
 	const struct dirent *entry;
+
+	if (dir == NULL)
+		return UINT64_MAX; /* What cannot be counted is too much. */
 	while ((entry = readdir(dir)) != NULL) {
-		/* 1 is the monitor itself. */
-		if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9' &&
-		    strcmp(entry->d_name, "1") != 0)
+		if (is_guest(entry))
 			add_process(proc_fd, entry->d_name, exact, &sum);
 	}
 	uint64_t shared = sum.shared_kb * 1024;
@@ -82,4 +92,24 @@ uint64_t monitor_count_memory(int proc_fd, const int tmpfs_fds[2], uint64_t limi
 	uint64_t bytes = count(proc_fd, tmpfs_fds, false);
 
 	return bytes <= limit_bytes ? bytes : count(proc_fd, tmpfs_fds, true);
+}
+
+void monitor_end_large(int proc_fd, uint64_t bytes)
+{
+	_own_(closedirp) DIR *dir = open_processes(proc_fd);
+	const struct dirent *entry;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		struct memory memory = {0};
+
+		if (!is_guest(entry))
+			continue;
+		add_process(proc_fd, entry->d_name, false, &memory);
+		if ((memory.anonymous_kb + memory.shared_kb) * 1024 <= bytes)
+			continue;
+		/* A number that has become another's is one of a guest of the same box. */
+		_own_(closep) int fd = sys_pidfd_open((pid_t)strtol(entry->d_name, NULL, 10), 0);
+		if (fd >= 0)
+			(void)sys_pidfd_send_signal(fd, SIGKILL); /* Gone: fine. */
+	}
 }

@@ -20,6 +20,11 @@
 #include <time.h>
 
 #define COUNT_INTERVAL_MS 50
+/* A box that is asked to end for its memory has so long. When it takes a quarter more meanwhile its
+ * large processes are killed, so many times, and then the box. */
+#define MEMORY_MORE_MS	  3000
+#define MEMORY_MORE	  4
+#define MEMORY_ROUNDS	  2
 #define FLUSH_INTERVAL_MS 20 /* of what hooks say */
 #define FLUSH_LATEST_MS	  200
 #define TICK_MS		  50
@@ -320,12 +325,23 @@ void audit_send(struct monitor *monitor)
 
 static void enforce_memory(struct monitor *monitor)
 {
-	if (monitor_count_memory(monitor->proc_fd, monitor->tmpfs_fds, monitor->memory_bytes) <=
-	    monitor->memory_bytes)
+	uint64_t limit = monitor->memory_bytes;
+	uint64_t used = monitor_count_memory(monitor->proc_fd, monitor->tmpfs_fds, limit);
+
+	if (used <= limit)
 		return;
-	monitor->record = (struct audit_record){.kind = AUDIT_MEMORY};
-	audit_send(monitor);
-	(void)sys_pidfd_send_signal(monitor->init_pid_fd, SIGKILL); /* Gone already: fine. */
+	if (monitor->memory_told_ms == 0) {
+		monitor->memory_told_ms = sys_now_ms();
+		monitor->record = (struct audit_record){.kind = AUDIT_MEMORY};
+		audit_send(monitor);
+	}
+	bool grows = used - limit > limit / MEMORY_MORE;
+	if (grows && monitor->leaves_end)
+		monitor_end_large(monitor->proc_fd, limit / MEMORY_MORE);
+	monitor->memory_rounds += grows;
+	if (!monitor->leaves_end || monitor->memory_rounds > MEMORY_ROUNDS ||
+	    sys_now_ms() - monitor->memory_told_ms > MEMORY_MORE_MS)
+		(void)sys_pidfd_send_signal(monitor->init_pid_fd, SIGKILL); /* Gone: fine. */
 }
 
 static void serve_stops(struct monitor *monitor)

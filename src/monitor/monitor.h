@@ -40,6 +40,9 @@ struct monitor {
 	struct entries *entries;	     /* owned; NULL: nobody can enter */
 	int tmpfs_fds[2];		     /* files in memory, which count too; -1: none */
 	uint64_t memory_bytes;		     /* counted and enforced here; 0: not here */
+	uint64_t memory_told_ms;	     /* when it was first too much; 0: it never was */
+	unsigned memory_rounds;		     /* how often it was far too much */
+	bool leaves_end;		     /* the launcher then ends the box, in order */
 	struct seccomp_notif *request;	     /* owned; as large as this kernel wants */
 	struct seccomp_notif_resp *response; /* owned */
 	unsigned nt_count;		     /* direct calls of NT that were told of */
@@ -102,5 +105,7 @@ void audit_send(struct monitor *monitor);
 /* Memory of all guests together, as far as it can be counted from outside: exact where it
  * is above the limit, an upper bound below. */
 uint64_t monitor_count_memory(int proc_fd, const int tmpfs_fds[2], uint64_t limit_bytes);
+/* Kills the guests that have more than so much. */
+void monitor_end_large(int proc_fd, uint64_t bytes);
 
 #endif

@@ -16,6 +16,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -302,6 +303,19 @@ static inline int sys_pidfd_open(pid_t pid, unsigned flags)
 static inline int sys_pidfd_getfd(int pid_fd, int fd)
 {
 	return SYS_RAW(SYS_pidfd_getfd, pid_fd, fd, 0);
+}
+
+/* With a value, as sigqueue() sends it. */
+static inline int sys_pidfd_queue(int pid_fd, int signal, int value)
+{
+	siginfo_t info = {0};
+
+	info.si_signo = signal;
+	info.si_code = SI_QUEUE;
+	info.si_pid = getpid();
+	info.si_uid = getuid();
+	info.si_value.sival_int = value;
+	return SYS_RAW(SYS_pidfd_send_signal, pid_fd, signal, &info, 0);
 }
 
 static inline int sys_pidfd_send_signal(int pid_fd, int signal)

@@ -267,20 +267,45 @@ static int read_text(struct hive *hive, int fd)
 	return 0;
 }
 
+static int make_rows(struct hive *hive)
+{
+	int r = read_lines(hive);
+
+	if (r < 0)
+		return r;
+	if (hive->count > 1)
+		qsort(hive->rows, hive->count, sizeof(*hive->rows), by_row);
+	drop_replaced(hive);
+	return 0;
+}
+
+int hive_from(struct hive *ret_hive, const char *text, size_t length)
+{
+	struct hive hive = {.text = malloc(length + 1), .length = length};
+	int r = hive.text == NULL ? -ENOMEM : 0;
+
+	if (r == 0 && length > 0)
+		memcpy(hive.text, text, length);
+	if (r == 0)
+		r = make_rows(&hive);
+	if (r < 0)
+		hive_done(&hive);
+	else
+		*ret_hive = hive;
+	return r;
+}
+
 int hive_read(struct hive *ret_hive, int fd, struct cloche_err *err)
 {
 	struct hive hive = {0};
 	int r = fd < 0 ? 0 : read_text(&hive, fd);
 
 	if (r == 0)
-		r = read_lines(&hive);
+		r = make_rows(&hive);
 	if (r < 0) {
 		hive_done(&hive);
 		return err_set(err, r, "cannot read a registry hive: %s", errno_text(r));
 	}
-	if (hive.count > 1)
-		qsort(hive.rows, hive.count, sizeof(*hive.rows), by_row);
-	drop_replaced(&hive);
 	*ret_hive = hive;
 	return 0;
 }

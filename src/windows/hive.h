@@ -45,6 +45,8 @@ struct hive {
 
 /* `fd` is read from its beginning; -1 is a hive without keys. -E2BIG: larger than HIVE_SIZE_MAX. */
 int hive_read(struct hive *ret_hive, int fd, struct cloche_err *err);
+/* The same of a text, which is copied. */
+int hive_from(struct hive *ret_hive, const char *text, size_t length);
 void hive_done(struct hive *hive);
 
 /* Whether the text says of itself that it is a hive. */

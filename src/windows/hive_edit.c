@@ -3,6 +3,7 @@
 
 #include "base/own.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -187,6 +188,21 @@ static size_t character(const unsigned char *p, uint32_t *ret_c)
 	return length;
 }
 
+/* As Wine writes it, so that what was put there and has been written anew since is the same: the
+ * shortest that cannot be mistaken for more. */
+static int write_unit(struct buf *out, uint32_t unit, char next)
+{
+	static const char letters[] = ".......abtnvfr.............e....";
+
+	if (unit > 0x7f)
+		return buf_format(out, isxdigit((unsigned char)next) ? "\\x%04x" : "\\x%x", unit);
+	if (unit >= 0x20)
+		return buf_format(out, "%c", (char)unit);
+	if (letters[unit] != '.')
+		return buf_format(out, "\\%c", letters[unit]);
+	return buf_format(out, next >= '0' && next <= '7' ? "\\%03o" : "\\%o", unit);
+}
+
 int hive_write_text(struct buf *out, const char *text, const char *also)
 {
 	int r = 0;
@@ -195,15 +211,50 @@ int hive_write_text(struct buf *out, const char *text, const char *also)
 		uint32_t c = 0xfffd;
 
 		p += character(p, &c);
-		if (c >= 0x10000)
-			r = buf_format(out, "\\x%04x\\x%04x", 0xd800 + ((c - 0x10000) >> 10),
-				       0xdc00 + ((c - 0x10000) & 0x3ff));
-		else if (c > 0x7e || c < 0x20)
-			r = buf_format(out, "\\x%04x", c);
-		else
-			r = buf_format(out,
-				       c == '\\' || strchr(also, (int)c) != NULL ? "\\%c" : "%c",
-				       (char)c);
+		if (c == '\\' || (c < 0x80 && strchr(also, (int)c) != NULL))
+			r = buf_text(out, "\\");
+		if (r == 0 && c >= 0x10000) {
+			r = write_unit(out, 0xd800 + ((c - 0x10000) >> 10), '\0');
+			c = 0xdc00 + ((c - 0x10000) & 0x3ff);
+		}
+		if (r == 0)
+			r = write_unit(out, c, (char)*p);
+	}
+	return r;
+}
+
+int hive_rename_user(struct raw hive, const char *old, const char *name, struct buf *out)
+{
+	static const char start[] = "\\\\users\\\\";
+	static const char alone[] = "\"USERNAME\"=\"";
+	size_t old_length = strlen(old);
+	const char *text = hive.text;
+	const char *end = text + hive.length;
+	int r = 0;
+
+	while (r == 0 && text < end) {
+		bool path = (size_t)(end - text) > sizeof(start) + old_length &&
+			    memcmp(text, start, sizeof(start) - 1) == 0;
+		bool user = !path && (size_t)(end - text) > sizeof(alone) + old_length &&
+			    memcmp(text, alone, sizeof(alone) - 1) == 0;
+		size_t skip = path ? sizeof(start) - 1 : user ? sizeof(alone) - 1 : 0;
+		const char *found = text + skip;
+
+		if (skip > 0 && memcmp(found, old, old_length) == 0 &&
+		    (found[old_length] == '"' || found[old_length] == '\\')) {
+			r = buf_add(out, text, skip);
+			if (r == 0)
+				r = buf_text(out, name);
+			text = found + old_length;
+			continue;
+		}
+		const char *next = memchr(text + 1, '\\', (size_t)(end - text) - 1);
+		const char *quote = memchr(text + 1, '"', (size_t)(end - text) - 1);
+		if (next == NULL || (quote != NULL && quote < next))
+			next = quote;
+		next = next == NULL ? end : next;
+		r = buf_add(out, text, (size_t)(next - text));
+		text = next;
 	}
 	return r;
 }

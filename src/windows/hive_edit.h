@@ -17,6 +17,10 @@
 /* The hive `file` with the orders for it carried out, into `out`. -EINVAL: they are none. */
 int hive_edit(const char *file, struct raw hive, struct raw orders, struct buf *out);
 
+/* The hive with NAME in place of OLD wherever "\\users\\OLD" ends there, as a hive writes it, and
+ * where it is the user's name alone. */
+int hive_rename_user(struct raw hive, const char *old, const char *name, struct buf *out);
+
 /* Text (UTF-8) in a hive's writing. `also`: what else is escaped there, "\"" or "[]". */
 int hive_write_text(struct buf *out, const char *text, const char *also);
 

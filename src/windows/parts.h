@@ -12,8 +12,12 @@
 /* Whether this cloche was built with all of it. */
 bool parts_built(void);
 
-/* Puts them beside the runtimes, where they are not there yet. */
+/* Puts them beside the runtimes, where they are not there yet. A descriptor: as long as it is open
+ * nobody removes them. */
 int parts_put(int windows_fd, const char *windows_path, char ret_path[RUNTIME_PATH_SIZE],
 	      struct cloche_err *err);
+
+/* Removes those of other cloches, or this one's too, that nobody uses. */
+int parts_sweep(int windows_fd, bool own_too);
 
 #endif

@@ -316,6 +316,21 @@ static void to_dos(const char *path, char *dos, size_t size)
 /* A program cannot be given longer words. */
 #define ORDERS_MAX (120U << 10)
 
+/* "--KIND TEXT", and it is remembered. */
+static int push_preset(struct windows_run *run, const char *kind, const char *text)
+{
+	char option[16];
+
+	(void)snprintf(option, sizeof(option), "--%s", kind);
+	int r = push(run, option);
+	if (r == 0)
+		r = push(run, text);
+	if (r == 0)
+		run->presets[run->preset_count++] =
+			(struct preset){.kind = kind, .text = run->argv[run->argc - 1]};
+	return r;
+}
+
 static int push_registry(struct windows_run *run, const struct policy *policy)
 {
 	struct buf orders;
@@ -323,7 +338,7 @@ static int push_registry(struct windows_run *run, const struct policy *policy)
 	buf_init(&orders, ORDERS_MAX);
 	int r = identity_orders(&policy->windows, &orders);
 	if (r == 0 && orders.length > 0)
-		r = push_all(run, (const char *const[]){"--registry", buf_string(&orders), NULL});
+		r = push_preset(run, WINDOWS_PRESET_REGISTRY, buf_string(&orders));
 	buf_done(&orders);
 	return r;
 }
@@ -333,15 +348,16 @@ static int push_names(struct windows_run *run, const struct policy *policy)
 {
 	static const struct {
 		enum windows_name name;
-		const char *option;
-	} options[] = {{WINDOWS_USER_NAME, "--user"}, {WINDOWS_SERIAL, "--serial"}};
+		const char *kind;
+	} rows[] = {{WINDOWS_USER_NAME, WINDOWS_PRESET_USER},
+		    {WINDOWS_SERIAL, WINDOWS_PRESET_SERIAL}};
 	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_LENGTH(options) && r == 0; i++) {
-		const char *value = policy->windows.names[options[i].name];
+	for (size_t i = 0; i < ARRAY_LENGTH(rows) && r == 0; i++) {
+		const char *value = policy->windows.names[rows[i].name];
 
 		if (value != NULL)
-			r = push_all(run, (const char *const[]){options[i].option, value, NULL});
+			r = push_preset(run, rows[i].kind, value);
 	}
 	return r;
 }
@@ -438,7 +454,7 @@ void windows_run_done(struct windows_run *run)
 	free(run->argv);
 	runtime_close(&run->runtime);
 	close_fd(&run->page_fd);
-	*run = (struct windows_run){.runtime.lock_fd = -1, .page_fd = -1};
+	*run = (struct windows_run){.runtime = {.lock_fd = -1, .parts_fd = -1}, .page_fd = -1};
 }
 
 /* For a program without a screen. */
@@ -463,7 +479,8 @@ static int make_page(struct windows_run *run, const struct policy *policy,
 int windows_prepare(struct windows_run *ret_run, struct policy *policy, char *const *argv,
 		    const struct windows_wish *wish, struct cloche_err *err)
 {
-	struct windows_run run = {.runtime.lock_fd = -1, .page_fd = -1, .live = wish->live};
+	struct windows_run run = {
+		.runtime = {.lock_fd = -1, .parts_fd = -1}, .page_fd = -1, .live = wish->live};
 	struct cloche_err missing = {0};
 	_own_(freep) struct wanted *wanted = malloc(sizeof(*wanted));
 

@@ -12,11 +12,19 @@
 #define CLOCHE_WINDOWS_PREPARE_H
 
 #include "base/err.h"
+#include "box/presets.h"
 #include "policy/policy.h"
 #include "windows/runtime.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+
+/* The kinds of a Windows box's presets (box/presets.h): orders for the registry, the user's name,
+ * and the serial number, as the starter gets them. */
+#define WINDOWS_PRESET_REGISTRY "registry"
+#define WINDOWS_PRESET_USER	"user"
+#define WINDOWS_PRESET_SERIAL	"serial"
+#define WINDOWS_PRESETS_MAX	3
 
 struct windows_run {
 	struct runtime runtime; /* held until it is over */
@@ -24,6 +32,8 @@ struct windows_run {
 	size_t argc;
 	int page_fd; /* owned: where pictures of its screen go (windows/page.h); -1: nowhere */
 	bool live;   /* the box shows it all the time, and takes keys */
+	struct preset presets[WINDOWS_PRESETS_MAX]; /* their texts are words of argv */
+	size_t preset_count;
 };
 
 struct windows_wish {

@@ -97,7 +97,7 @@ static int check_format(const struct runtime *runtime, struct cloche_err *err)
 
 int runtime_open(struct runtime *ret_runtime, struct cloche_err *err)
 {
-	struct runtime runtime = {.lock_fd = -1};
+	struct runtime runtime = {.lock_fd = -1, .parts_fd = -1};
 	char path[RUNTIME_PATH_SIZE];
 	char id[ID_LENGTH + 1];
 	_own_(closep) int windows_fd = runtime_directory(path, err);
@@ -118,8 +118,8 @@ int runtime_open(struct runtime *ret_runtime, struct cloche_err *err)
 	if (r < 0)
 		(void)err_set(err, r, "'%s': too long", path);
 	else
-		r = parts_put(windows_fd, path, runtime.parts, err);
-	if (r == 0)
+		r = runtime.parts_fd = parts_put(windows_fd, path, runtime.parts, err);
+	if (r >= 0)
 		r = check_format(&runtime, err);
 	if (r < 0) {
 		runtime_close(&runtime);
@@ -132,6 +132,7 @@ int runtime_open(struct runtime *ret_runtime, struct cloche_err *err)
 void runtime_close(struct runtime *runtime)
 {
 	close_fd(&runtime->lock_fd);
+	close_fd(&runtime->parts_fd);
 }
 
 void runtime_about(const struct runtime *runtime, const char *name, char *ret_value, size_t size)
@@ -192,6 +193,24 @@ int runtime_sweep(int windows_fd, bool current_too, struct cloche_err *err)
 	}
 	free(entries);
 	r = count < 0 ? count : r;
+	if (r == 0)
+		r = parts_sweep(windows_fd, current_too);
 	return r < 0 ? err_set(err, r, "cannot remove a Windows runtime: %s", errno_text(r))
 		     : in_use;
+}
+
+int runtime_prune(int store_fd, struct cloche_err *err)
+{
+	_own_(closep) int windows_fd =
+		sys_openat(store_fd, "windows", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	_own_(closep) int fd =
+		windows_fd < 0 ? windows_fd : sys_openat(windows_fd, "lock", O_RDWR | O_NOFOLLOW);
+	int r = fd < 0 ? fd : sys_flock(fd, LOCK_EX | LOCK_NB);
+
+	if (r == -ENOENT || r == -EAGAIN)
+		return 0;
+	if (r < 0)
+		return err_set(err, r, "the Windows runtime: %s", errno_text(r));
+	r = runtime_sweep(windows_fd, false, err);
+	return r < 0 ? r : 0;
 }

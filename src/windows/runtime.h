@@ -10,7 +10,7 @@
  *         prefix/         the template of C: and the registry
  *         about           versions, one "NAME VALUE" a line
  *         lock            held, shared, by everybody who runs something on it
- *     windows/parts-HASH/    what of this cloche is in each box (parts.h)
+ *     windows/parts-HASH/    what of this cloche is in each box (parts.h); held, shared, likewise
  *
  * Boxes see root read-only and prefix under a layer of their own, so nothing here changes once it
  * is made. No path of a policy can lead here: a rule that may says so by its own mark.
@@ -32,7 +32,8 @@
 struct runtime {
 	char path[RUNTIME_PATH_SIZE];  /* of windows/ID, without symlinks */
 	char parts[RUNTIME_PATH_SIZE]; /* of windows/parts-HASH */
-	int lock_fd; /* owned: as long as it is open nobody removes it; -1: not held */
+	int lock_fd;  /* owned: as long as it is open nobody removes it; -1: not held */
+	int parts_fd; /* owned: the same for the parts */
 };
 
 /* The directory windows/ of the caller's store, O_DIRECTORY, made where it is missing, and its
@@ -47,11 +48,15 @@ void runtime_close(struct runtime *runtime);
 /* A line of its "about"; "" where it has none. */
 void runtime_about(const struct runtime *runtime, const char *name, char *ret_value, size_t size);
 
-/* Removes all runtimes but the current one (or that too) which nobody uses. The number of those
- * that are in use, or negative. windows/lock is held. */
+/* Removes all runtimes but the current one (or that too) which nobody uses, and the same of parts.
+ * The number of those that are in use, or negative. windows/lock is held. */
 int runtime_sweep(int windows_fd, bool current_too, struct cloche_err *err);
 
 /* windows/lock, waited for; says so when it has to. */
 int runtime_lock(int windows_fd, struct cloche_err *err);
+
+/* The same where somebody cleans up: nothing where there is no windows/ in the store, or somebody
+ * is at work there. */
+int runtime_prune(int store_fd, struct cloche_err *err);
 
 #endif

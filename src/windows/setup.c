@@ -27,6 +27,7 @@ struct setup {
 	struct cloche_err *err;
 	int windows_fd; /* owned */
 	int new_fd;	/* owned: windows/new */
+	int parts_fd;	/* owned */
 	char path[RUNTIME_PATH_SIZE];
 	char parts[RUNTIME_PATH_SIZE];
 };
@@ -274,8 +275,9 @@ static int build(struct setup *setup)
 		return r;
 	r = check_space(setup);
 	if (r == 0)
-		r = parts_put(setup->windows_fd, setup->path, setup->parts, setup->err);
-	if (r == 0)
+		r = setup->parts_fd =
+			parts_put(setup->windows_fd, setup->path, setup->parts, setup->err);
+	if (r >= 0)
 		r = make_packages(setup, &packages);
 	if (r == 0)
 		r = make_template(setup);
@@ -288,7 +290,7 @@ static int build(struct setup *setup)
 
 int windows_setup(bool refresh, struct cloche_err *err)
 {
-	struct setup setup = {.err = err, .windows_fd = -1, .new_fd = -1};
+	struct setup setup = {.err = err, .windows_fd = -1, .new_fd = -1, .parts_fd = -1};
 	struct cloche_err unused = {0};
 	struct runtime runtime;
 
@@ -302,13 +304,16 @@ int windows_setup(bool refresh, struct cloche_err *err)
 		return lock_fd;
 	setup.windows_fd = windows_fd;
 	if (!refresh && runtime_open(&runtime, &unused) == 0) {
+		int swept = runtime_sweep(windows_fd, false, err);
+
 		runtime_close(&runtime);
-		return 1;
+		return swept < 0 ? swept : 1;
 	}
 	/* Newer packages are wanted: what an interrupted build has is as old as it is. */
 	int r = refresh ? failed(&setup, sys_remove_tree(windows_fd, "new"), "new") : 0;
 	if (r == 0)
 		r = build(&setup);
 	close_fd(&setup.new_fd);
+	close_fd(&setup.parts_fd);
 	return r;
 }

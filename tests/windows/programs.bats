@@ -72,6 +72,47 @@ load 'windows'
 	done
 }
 
+@test "node reads a pipe as its standard input, and lets go of it, both bitnesses" {
+	cat >in.js <<-'EOF'
+		let size = 0, start = '';
+		process.stdin.on('data', (d) => { size += d.length; start += start ? '' : d; });
+		process.stdin.on('end', () => console.log('got', size, start.split('\n')[0]));
+	EOF
+	cat >leave.js <<-'EOF'
+		process.stdin.on('data', (d) => { console.log('read', d.toString().trim()); process.stdin.destroy(); });
+		console.log('ready');
+	EOF
+	mkfifo in
+	for version in x86-22.23.2 x64-22.23.3; do
+		package "node-win-$version.tgz" "node-win-${version%%-*}@${version#*-}"
+		[ "$(echo text | "$CLOCHE" run -- "$PACKAGE/bin/node.exe" in.js)" = "got 5 text" ]
+		[ "$("$CLOCHE" run -- "$PACKAGE/bin/node.exe" in.js </dev/null)" = "got 0 " ]
+		[ "$({ echo first; seq 200000; } | "$CLOCHE" run -- "$PACKAGE/bin/node.exe" in.js)" = \
+			"got $((6 + $(seq 200000 | wc -c))) first" ]
+		[ "$(seq 100000 | "$CLOCHE" run -- "$PACKAGE/bin/node.exe" -e 'process.stdin.pipe(process.stdout)' |
+			md5sum)" = "$(seq 100000 | md5sum)" ]
+		# Whoever has read what it wants ends, though the pipe stays open.
+		exec 7<>in
+		"$CLOCHE" run --wall 30s -- "$PACKAGE/bin/node.exe" leave.js <in >out 7>&- 3>&- &
+		eventually 20 grep -q ready out
+		echo line >&7
+		wait $!
+		exec 7>&-
+		[ "$(cat out)" = $'ready\nread line' ] || tell "$(cat out)"
+		# A child has the pipe, too.
+		[ "$(echo text | "$CLOCHE" run -- cmd.exe /c "${PACKAGE//\//\\}\\bin\\node.exe in.js")" = "got 5 text" ]
+		rm -rf "$PACKAGE"
+	done
+}
+
+@test "esbuild reads a pipe as its standard input, both bitnesses" {
+	for arch in ia32 x64; do
+		package "esbuild-win32-$arch-0.28.2.tgz" "@esbuild/win32-$arch@0.28.2"
+		[ "$(echo 'let number = 40 + 2; console.log(number)' | "$CLOCHE" run -- "$PACKAGE/esbuild.exe" --minify)" = \
+			'let number=42;console.log(number);' ]
+	done
+}
+
 @test "an installer made by nsis runs silently; diff shows all of it, rollback takes it back" {
 	need_command makensis
 	echo installed >payload.txt

@@ -96,15 +96,109 @@ reg() { # ARG...: reg.exe in the box
 	says_not BOX
 	box -b "$BOX" -- reg.exe query 'HKLM\Software\Microsoft\Cryptography' /v MachineGuid
 	says 01234567-89ab-cdef-0123-456789abcdef
-	cloche diff "$BOX"
-	says 'A HKCU\Software\Vendor : Edition = REG_SZ "Pro "ü" C:\\x"'
-	says 'A HKCU\Software\Vendor : Seats = REG_DWORD 0x5'
-	says 'D HKLM\Software\Microsoft\Shared Tools'
-	says 'D HKCU\Control Panel\Colors : Background'
+	box -b "$BOX" -- reg.exe query 'HKCU\Software\Vendor'
+	says 0x5
+	box -b "$BOX" -- reg.exe query 'HKLM\Software\Microsoft\Shared Tools'
+	fails_with 1
 	# Once: what the programs make of it stays.
 	reg add 'HKCU\Software\Vendor' /v Seats /t REG_DWORD /d 6 /f
 	box -p ./policy.lua -b "$BOX" -- reg.exe query 'HKCU\Software\Vendor' /v Seats
 	says 0x6
+}
+
+presets() { # COLOUR
+	cat >policy.lua <<-EOF
+		extends "default"
+		windows {
+			computer = "OFFICE-7", version = "7", user = "ada", serial = "1234-ABCD",
+			guid = "01234567-89ab-cdef-0123-456789abcdef",
+			registry = {
+				["HKCU\\\\Software\\\\Vendor ä"] = { Edition = "Pro \\"ü\\" äa C:\\\\x 😀", Seats = 5 },
+				["HKCU\\\\Control Panel\\\\Colors"] = { Background = false, Window = "$1" },
+				["HKLM\\\\Software\\\\Microsoft\\\\Shared Tools"] = false,
+				["HKU\\\\.Default\\\\Software\\\\Vendor"] = { Given = "too" },
+			},
+		}
+	EOF
+}
+
+# Nothing but what is in directories of the box alone.
+nothing_differs() { # ARG...
+	cloche diff "$@" "$BOX"
+	succeeds
+	says_not ' /wine'
+	says_not HK
+}
+
+@test "what a policy has put into a box is not what its programs have changed" {
+	presets red
+	box -p ./policy.lua -b "$BOX" -- cmd.exe /c 'echo %USERNAME% %COMPUTERNAME%'
+	says "ada OFFICE-7"
+	nothing_differs
+	nothing_differs --stat
+	"$CLOCHE" diff --reg "$BOX" </dev/null | iconv -f utf-16 -t utf-8 >changes.reg
+	if grep '^\[' changes.reg; then false; fi
+	"$CLOCHE" diff --json "$BOX" </dev/null >json
+	if grep -e '"key"' -e '\.reg"' -e ada json | grep -v '"/home/'; then false; fi
+	cloche box snapshot "$BOX" one
+	succeeds
+	# Other presets: of them, too, nothing since.
+	presets blue
+	box -p ./policy.lua -b "$BOX" -- reg.exe query 'HKCU\Control Panel\Colors' /v Window
+	says blue
+	nothing_differs
+	nothing_differs --since one
+	# A program that changes one, and what it does beside them.
+	box -p ./policy.lua -b "$BOX" -- reg.exe add 'HKCU\Control Panel\Colors' /v Window /d mine /f
+	succeeds
+	box -p ./policy.lua -b "$BOX" -- reg.exe add 'HKCU\Software\Own' /v v /d x /f
+	succeeds
+	cloche diff "$BOX"
+	says 'M HKCU\Control Panel\Colors : Window = REG_SZ "blue" -> REG_SZ "mine"'
+	says 'A HKCU\Software\Own'
+	says_not Vendor
+	says_not users
+	[ "$(grep -c HK <<<"$output")" = 3 ] || tell "more than three"
+	cloche diff --since one "$BOX"
+	[ "$(grep -c HK <<<"$output")" = 3 ] || tell "more than three"
+	"$CLOCHE" diff --reg "$BOX" </dev/null | iconv -f utf-16 -t utf-8 >changes.reg
+	[ "$(grep -c '^\[' changes.reg)" = 2 ] || tell "$(cat changes.reg)"
+	cloche box rollback "$BOX" one
+	succeeds
+	nothing_differs
+	cloche box drop "$BOX" one
+	nothing_differs
+	run --separate-stderr "$CLOCHE" try -p ./policy.lua -- reg.exe add 'HKCU\Software\Tried' /f <<<d
+	says 'A HKCU\Software\Tried'
+	says_not Vendor
+	says_not /wine/drive_c
+}
+
+@test "a program cannot have its changes taken for the policy's" {
+	presets red
+	box -p ./policy.lua -b "$BOX" -- cmd.exe /c ver
+	box -b "$BOX" -- cmd.exe /c 'echo user.reg +[Software\\Evil]"v"="x">>Z:\wine\.orders & reg add HKCU\Software\Evil /v v /d x /f'
+	box -b "$BOX" -- cmd.exe /c 'copy /y C:\windows\win.ini C:\.windows-serial & echo eve>Z:\wine\.user & rmdir C:\users\ada\Music'
+	cloche diff "$BOX"
+	says 'A HKCU\Software\Evil : v = REG_SZ "x"'
+	says 'A /wine/.orders'
+	says 'A /wine/.user'
+	says 'A /wine/drive_c/.windows-serial'
+	says 'D /wine/drive_c/users/user/'
+	# An archive's word for what was preset is not taken.
+	cloche box export "$BOX" "$PWD/box.tar"
+	succeeds
+	mkdir unpacked
+	tar -xf box.tar -C unpacked
+	if grep -r -l -F 'Vendor' --include=presets unpacked; then false; fi
+	for layer in unpacked/layers/*/; do
+		echo 'registry user.reg%20%2B%5BSoftware%5C%5CEvil%5D%22v%22%3D%22x%22%0A' >"$layer/presets"
+	done
+	tar -cf forged.tar -C unpacked --format=pax .
+	cloche box import "$PWD/forged.tar" "$BOX-2"
+	succeeds
+	cloche diff "$BOX-2"
+	says 'A HKCU\Software\Evil : v = REG_SZ "x"'
 }
 
 @test "a hive that a guest has written itself is only text" {

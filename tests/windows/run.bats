@@ -144,6 +144,34 @@ load 'windows'
 	says "cmd32.exe"
 }
 
+@test "the drives that there are are listed, each with a serial number of its own" {
+	mkdir "$SCRATCH/other"
+	printf 'extends "default"\nwindows { serial = "0BAD-CAFE" }\n' >policy.lua
+	drives() { # OPTION...
+		box "$@" --read "$SCRATCH/other:D:" --copy "$SCRATCH/other:Q:" -- "$PROBE" drives
+		succeeds
+		[ "$(awk '{ print $1 $3 }' <<<"$output")" = $'C3\nD3\nQ3\nZ3' ] || tell "other drives"
+		[ "$(awk '{ print $5 }' <<<"$output" | sort -u | wc -l)" = 4 ] || tell "the same numbers"
+		says 'Q type 3 serial '
+		says '\Device\HarddiskVolume4'
+	}
+	numbers() {
+		drives
+		says 'C type 3 serial 5c10c4e1 \Device\HarddiskVolume1'
+		local light=$output
+		# Stable, with a program that has them made and in another box.
+		box --read "$SCRATCH/other:D:" --copy "$SCRATCH/other:Q:" --read "$GUEST_DIR:W:" -- \
+			cmd.exe /c 'W:\w_probe64.exe drives >nul & W:\w_probe32.exe drives'
+		[ "$(grep -v ^W <<<"$output" | cut -d ' ' -f 1-5)" = "$(cut -d ' ' -f 1-5 <<<"$light")" ]
+		drives --windows services
+		[ "$output" = "$light" ] || tell "other numbers"
+		drives -p ./policy.lua
+		says 'C type 3 serial 0badcafe'
+		[ "$(cut -d ' ' -f 5 <<<"$output" | sort - <(cut -d ' ' -f 5 <<<"$light") | uniq -d)" = "" ]
+	}
+	both numbers
+}
+
 @test "batch files run, with their arguments" {
 	mkdir 'a folder'
 	printf '@echo %%~1 and %%~2\r\n@exit /b 5\r\n' >'a folder/one.bat'
@@ -194,6 +222,83 @@ load 'windows'
 	fails_with 124
 	box --box "$BOX" -- "$GUEST_DIR/w_probe64.exe" registry
 	prints limited
+}
+
+# A kept box whose program has changed the registry and waits: waiting WORD OPTION...
+waiting() {
+	[ -p in ] || mkfifo in
+	exec 7<>in
+	"$CLOCHE" run --box "$BOX" "${@:2}" --read "$GUEST_DIR:G:" -- cmd.exe /c \
+		"g:\\w_probe64.exe registry $1 & g:\\w_probe64.exe cat" <in >out 2>err 7>&- 3>&- &
+	LAUNCHER=$!
+	eventually 20 grep -q "$1" out
+}
+
+waited() { # WORD STATUS: the box has ended so, and has the word
+	local status=0
+	wait "$LAUNCHER" || status=$?
+	exec 7>&-
+	[ "$status" = "$2" ] || tell "status $status: $(cat err)"
+	box --box "$BOX" -- "$GUEST_DIR/w_probe64.exe" registry
+	prints "$1"
+}
+
+@test "cloche kill ends the program, and its registry is written all the same" {
+	waiting killed
+	cloche kill "$BOX"
+	succeeds
+	waited killed 125
+	nothing_runs "registry killed"
+	waiting paused
+	cloche pause "$BOX"
+	succeeds
+	cloche kill "$BOX"
+	succeeds
+	waited paused 125
+	"$CLOCHE" log --json "$BOX" >log </dev/null
+	[ "$(grep -c '"ended":"killed"' log)" = 2 ] || tell "$(cat log)"
+}
+
+@test "cloche kill needs no help of the box's: what does not end in time is ended" {
+	box --box "$BOX" -- cmd.exe /c ver
+	succeeds
+	waiting stuck
+	stop_server
+	SECONDS=0
+	cloche kill "$BOX"
+	succeeds
+	((SECONDS < 9 * ${CLOCHE_SLOW:-1})) || tell "it took $SECONDS s"
+	wait "$LAUNCHER" || true
+	wait "$STOPPER" || true
+	exec 7>&-
+	nothing_runs "registry stuck"
+}
+
+# Stops the box's server again and again, whoever lets it go on.
+stop_server() {
+	local server
+	server=$("$CLOCHE" ps --json </dev/null | python3 -c '
+import json, sys
+for box in json.load(sys.stdin):
+    if box["box"] == sys.argv[1]:
+        print(*(p["pid"] for p in box["processes"] if p["name"].startswith("wineserver")))' "$BOX")
+	[ -n "$server" ]
+	while kill -STOP "$server" 2>/dev/null; do :; done 3>&- 7>&- &
+	STOPPER=$!
+}
+
+@test "a program that takes too much memory is ended, and the registry is written all the same" {
+	mkfifo in
+	exec 7<>in
+	BOX_INPUT=in box --box "$BOX" --memory 160M --read "$GUEST_DIR:G:" -- cmd.exe /c \
+		'g:\w_probe64.exe registry hungry & g:\w_probe64.exe eat 400'
+	exec 7>&-
+	# Where the kernel ends a program for it, cmd.exe goes on.
+	[ "$status" = 137 ] || [ "$status" = 0 ]
+	says_not eaten
+	"$CLOCHE" log --json "$BOX" </dev/null | grep -q '"memory_limit_hit":true'
+	box --box "$BOX" -- "$GUEST_DIR/w_probe64.exe" registry
+	prints hungry
 }
 
 @test "nothing of a box runs on, whatever it has started" {

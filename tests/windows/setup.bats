@@ -61,6 +61,74 @@ half_built() {
 	prints ""
 }
 
+@test "what nothing uses any more of other cloches is removed, by setup and by prune" {
+	local windows each held=0
+	windows=$(dirname "$("$CLOCHE" windows status | tail -n 1)")
+	for each in setup prune; do
+		mkdir -p "$windows/parts-00000000000000000000000$each/lib" "$windows/.parts-unfinished-1" \
+			"$windows/parts-used-$$-$each"
+		echo old >"$windows/starter-0000000000000000"
+		exec 8<"$windows/parts-used-$$-$each"
+		flock -s 8
+		if [ "$each" = setup ]; then
+			cloche windows setup
+		else
+			cloche box prune
+		fi
+		succeeds
+		[ ! -e "$windows/parts-00000000000000000000000$each" ]
+		[ ! -e "$windows/.parts-unfinished-1" ]
+		[ ! -e "$windows/starter-0000000000000000" ]
+		[ -d "$windows/parts-used-$$-$each" ]
+		exec 8<&-
+		cloche box prune
+		succeeds
+		[ ! -e "$windows/parts-used-$$-$each" ]
+	done
+	# A box that runs holds those that it uses.
+	mkfifo in
+	exec 7<>in
+	"$CLOCHE" run -- "$GUEST_DIR/w_probe64.exe" hold parts <in >out 7>&- 3>&- &
+	eventually 20 grep -q held out
+	for each in "$windows"/parts-*; do
+		flock -n -x "$each" true || held=1
+	done
+	[ "$held" = 1 ]
+	kill %1
+	wait %1 || true
+	exec 7>&-
+}
+
+@test "a kept box whose template is gone is held against the present one, and diff says so" {
+	local other
+	need_user # Root's store is where it is.
+	runtime=$("$CLOCHE" windows status | tail -n 1)
+	export XDG_DATA_HOME=$SCRATCH/data
+	other=$XDG_DATA_HOME/cloche/windows/0123456789abcdef
+	mkdir -p "${other%/*}"
+	chmod -R 700 "$XDG_DATA_HOME/cloche"
+	cp -al "$runtime" "${other%/*}/" 2>/dev/null || cp -a "$runtime" "${other%/*}/"
+	mv "${other%/*}/${runtime##*/}" "$other"
+	ln -s 0123456789abcdef "${other%/*}/current"
+	box -b "$BOX" -- reg.exe add 'HKCU\Software\Made' /v word /d text /f
+	succeeds
+	# As a refresh leaves it.
+	mv "$other" "${other%/*}/fedcba9876543210"
+	ln -sfn fedcba9876543210 "${other%/*}/current"
+	cloche diff "$BOX"
+	succeeds
+	complains "the template that C: and the registry began as is gone"
+	says 'A HKCU\Software\Made : word = REG_SZ "text"'
+	[ "$(grep -c HK <<<"$output")" = 2 ] || tell "more than was changed"
+	box -b "$BOX" -- reg.exe query 'HKCU\Software\Made'
+	succeeds
+	cloche diff "$BOX"
+	succeeds
+	[ -z "$stderr" ] || tell "it is the present one now"
+	cloche box remove "$BOX"
+	succeeds
+}
+
 @test "what was built by another cloche is not used" {
 	half_built
 	mv "$XDG_DATA_HOME/cloche/windows/new" "$XDG_DATA_HOME/cloche/windows/0123456789abcdef"

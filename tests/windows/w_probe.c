@@ -290,6 +290,48 @@ static int part_hold(int argc, wchar_t **argv)
 	return part_cat(0, NULL);
 }
 
+/* A line for each drive that Windows lists. */
+static int part_drives(int argc, wchar_t **argv)
+{
+	DWORD drives = GetLogicalDrives();
+	wchar_t root[] = L"?:\\";
+	wchar_t name[] = L"?:";
+	wchar_t device[256];
+	char target[256] = "";
+	DWORD serial = 0;
+
+	(void)argc;
+	(void)argv;
+	for (int i = 0; i < 26; i++) {
+		if ((drives & 1U << i) == 0)
+			continue;
+		name[0] = root[0] = (wchar_t)(L'A' + i);
+		if (!GetVolumeInformationW(root, NULL, 0, &serial, NULL, NULL, NULL, 0) ||
+		    QueryDosDeviceW(name, device, 256) == 0)
+			return 1;
+		WideCharToMultiByte(CP_UTF8, 0, device, -1, target, sizeof(target), NULL, NULL);
+		printf("%c type %u serial %08lx %s\n", 'A' + i, GetDriveTypeW(root),
+		       (unsigned long)serial, target);
+	}
+	return 0;
+}
+
+/* Memory, until there is no more or so many MB are there. */
+static int part_eat(int argc, wchar_t **argv)
+{
+	int count = argc > 0 ? (int)wcstol(argv[0], NULL, 10) : 1;
+
+	for (int i = 0; i < count; i++) {
+		char *bytes = VirtualAlloc(NULL, 1 << 20, MEM_COMMIT, PAGE_READWRITE);
+
+		if (bytes != NULL)
+			memset(bytes, i + 1, 1 << 20);
+	}
+	say(L"eaten\n");
+	fflush(stdout);
+	return part_cat(0, NULL);
+}
+
 static const struct {
 	const wchar_t *name;
 	int (*run)(int argc, wchar_t **argv);
@@ -298,6 +340,7 @@ static const struct {
 	{L"cat", part_cat},	      {L"fill", part_fill},	{L"both", part_both},
 	{L"registry", part_registry}, {L"system", part_system}, {L"break", part_break},
 	{L"size", part_size},	      {L"seek", part_seek},	{L"hold", part_hold},
+	{L"eat", part_eat},	      {L"drives", part_drives},
 };
 
 int wmain(int argc, wchar_t **argv)

@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "base/own.h"
 #include "sys/sys.h"
-#include "windows/hive.h"
+#include "windows/hive_edit.h"
 #include "windows/registry.h"
 
 #include <dirent.h>
@@ -45,43 +45,6 @@ static int move(int from_fd, const char *from, int to_fd, const char *to, unsign
 	return r;
 }
 
-/* Every "\\users\\OLD" that ends there, as a hive writes it, and OLD where it is the name alone. */
-static int replace(struct buf *out, const char *text, size_t length, const char *old,
-		   const char *name)
-{
-	static const char start[] = "\\\\users\\\\";
-	static const char alone[] = "\"USERNAME\"=\"";
-	size_t old_length = strlen(old);
-	const char *end = text + length;
-	int r = 0;
-
-	while (r == 0 && text < end) {
-		bool path = (size_t)(end - text) > sizeof(start) + old_length &&
-			    memcmp(text, start, sizeof(start) - 1) == 0;
-		bool user = !path && (size_t)(end - text) > sizeof(alone) + old_length &&
-			    memcmp(text, alone, sizeof(alone) - 1) == 0;
-		size_t skip = path ? sizeof(start) - 1 : user ? sizeof(alone) - 1 : 0;
-		const char *found = text + skip;
-
-		if (skip > 0 && memcmp(found, old, old_length) == 0 &&
-		    (found[old_length] == '"' || found[old_length] == '\\')) {
-			r = buf_add(out, text, skip);
-			if (r == 0)
-				r = buf_text(out, name);
-			text = found + old_length;
-			continue;
-		}
-		const char *next = memchr(text + 1, '\\', (size_t)(end - text) - 1);
-		const char *quote = memchr(text + 1, '"', (size_t)(end - text) - 1);
-		if (next == NULL || (quote != NULL && quote < next))
-			next = quote;
-		next = next == NULL ? end : next;
-		r = buf_add(out, text, (size_t)(next - text));
-		text = next;
-	}
-	return r;
-}
-
 static int put(int prefix_fd, const char *name, const char *text, size_t length)
 {
 	(void)sys_unlinkat(prefix_fd, NEW, 0); /* What a run that was killed has left. */
@@ -100,7 +63,7 @@ static int rename_in_hive(int prefix_fd, const char *file, const char *old, cons
 
 	buf_init(&out, HIVE_SIZE_MAX);
 	if (r == 0)
-		r = replace(&out, hive.text, hive.length, old, name);
+		r = hive_rename_user((struct raw){hive.text, hive.length}, old, name, &out);
 	if (r == 0)
 		r = put(prefix_fd, file, buf_string(&out), out.length);
 	buf_done(&out);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/inotify.h>
@@ -48,11 +49,11 @@ static bool watch(struct relay *relay, int fd)
 	return relay->notify_fd >= 0 && inotify_add_watch(relay->notify_fd, path, IN_MODIFY) >= 0;
 }
 
-bool relay_open(struct relay *relay)
+bool relay_open(struct relay *relay, int end_fd)
 {
 	struct stat stats[2];
 
-	*relay = (struct relay){.notify_fd = -1};
+	*relay = (struct relay){.notify_fd = -1, .end_fd = end_fd};
 	for (int i = 0; i < 2; i++) {
 		struct relayed *stream = &relay->streams[i];
 
@@ -80,15 +81,21 @@ void relay_become_streams(const struct relay *relay)
 		(void)dup2(1, 2);
 }
 
-static bool write_all(int fd, const char *bytes, size_t length)
+/* A pipe that is ready takes so much at once, and nothing but our poll waits for its reader. False:
+ * there is none. */
+static bool write_all(const struct relay *relay, int fd, const char *bytes, size_t length)
 {
-	while (length > 0) {
-		struct pollfd ready = {.fd = fd, .events = POLLOUT};
-		ssize_t n = write(fd, bytes, length);
+	struct pollfd fds[] = {{.fd = fd, .events = POLLOUT},
+			       {.fd = relay->end_fd, .events = POLLIN}};
 
-		if (n < 0 && errno == EAGAIN)
-			(void)poll(&ready, 1, -1);
-		else if (n < 0 && errno != EINTR)
+	while (length > 0) {
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		if (fds[1].revents != 0)
+			return true;
+		ssize_t n = write(fd, bytes, length < PIPE_BUF ? length : PIPE_BUF);
+
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
 			return false;
 		if (n > 0) {
 			bytes += n;
@@ -98,6 +105,13 @@ static bool write_all(int fd, const char *bytes, size_t length)
 	return true;
 }
 
+static bool is_ending(const struct relay *relay)
+{
+	struct pollfd end = {.fd = relay->end_fd, .events = POLLIN};
+
+	return poll(&end, 1, 0) > 0;
+}
+
 static off_t waiting(const struct relayed *stream)
 {
 	struct stat st;
@@ -105,7 +119,7 @@ static off_t waiting(const struct relayed *stream)
 	return fstat(stream->file_fd, &st) < 0 ? 0 : st.st_size - stream->passed;
 }
 
-static bool pass(struct relayed *stream)
+static bool pass(const struct relay *relay, struct relayed *stream)
 {
 	static char bytes[64 << 10];
 	bool stopped = false;
@@ -113,11 +127,12 @@ static bool pass(struct relayed *stream)
 	off_t given_back = stream->passed;
 	ssize_t n;
 
-	while (fine && (n = pread(stream->file_fd, bytes, sizeof(bytes), stream->passed)) > 0) {
+	while (fine && !is_ending(relay) &&
+	       (n = pread(stream->file_fd, bytes, sizeof(bytes), stream->passed)) > 0) {
 		/* All but us and the server of the namespace's first process. */
 		if (!stopped && waiting(stream) > BEHIND_MAX)
 			stopped = kill(-1, SIGSTOP) == 0;
-		fine = write_all(stream->to_fd, bytes, (size_t)n);
+		fine = write_all(relay, stream->to_fd, bytes, (size_t)n);
 		stream->passed += n;
 		if (stream->passed - given_back >= GIVE_BACK) {
 			(void)fallocate(stream->file_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -139,7 +154,7 @@ bool relay_pass(struct relay *relay)
 	while (read(relay->notify_fd, events, sizeof(events)) > 0)
 		;
 	for (int i = 0; i < 2; i++)
-		if (relay->streams[i].file_fd >= 0 && !pass(&relay->streams[i]))
+		if (relay->streams[i].file_fd >= 0 && !pass(relay, &relay->streams[i]))
 			relay->closed = true;
 	return !relay->closed;
 }

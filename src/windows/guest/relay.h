@@ -21,10 +21,11 @@ struct relay {
 	bool same;
 	bool closed;   /* nobody reads any more */
 	int notify_fd; /* readable when there is something to pass on; -1: nothing is relayed */
+	int end_fd;    /* borrowed; once it is readable nobody waits for a reader any more */
 };
 
 /* False, with errno: it cannot be. */
-bool relay_open(struct relay *relay);
+bool relay_open(struct relay *relay, int end_fd);
 
 /* In the child: the files become its streams. */
 void relay_become_streams(const struct relay *relay);

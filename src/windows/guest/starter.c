@@ -12,6 +12,10 @@
  * the first. --discard: nobody will want the registry. --desktop: with a screen (desktop.h);
  * --pictures: of which somebody wants to see some, and with --live at once.
  *
+ * SIGPWR means that the box is about to be ended from outside: the server is told to end at once,
+ * whatever programs do, which writes the registry; that they cannot live without it is just as
+ * well.
+ *
  * A Windows program in a Unix pipe finds a handle that is neither a Windows pipe nor a file, and
  * some (Node) give up. So where standard output is a pipe they get a file in memory, and what
  * appears in it is passed on (relay.c).
@@ -47,6 +51,7 @@ static const int passed_signals[] = {SIGINT,  SIGTERM, SIGHUP,	SIGQUIT,
 struct starter {
 	pid_t child;
 	int signal_fd;
+	int end_fd; /* readable: the box is about to be ended from outside */
 	struct relay relay;
 	struct desktop desktop;
 };
@@ -131,6 +136,7 @@ static void block_signals(sigset_t *ret_saved)
 	for (size_t i = 0; i < sizeof(passed_signals) / sizeof(passed_signals[0]); i++)
 		(void)sigaddset(&set, passed_signals[i]);
 	(void)sigaddset(&set, SIGCHLD);
+	(void)sigaddset(&set, SIGPWR);
 	(void)sigaddset(&set, SIGTTOU); /* From the background a terminal is not to stop us. */
 	(void)sigaddset(&set, SIGPIPE);
 	(void)sigprocmask(SIG_BLOCK, &set, ret_saved);
@@ -144,6 +150,15 @@ static int open_signals(void)
 	for (size_t i = 0; i < sizeof(passed_signals) / sizeof(passed_signals[0]); i++)
 		(void)sigaddset(&set, passed_signals[i]);
 	(void)sigaddset(&set, SIGCHLD);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static int open_end(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGPWR);
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
@@ -177,6 +192,18 @@ static void run_loader(char **words)
 	(void)execv(path, words);
 }
 
+/* Where there is no memory left it is the program's that the kernel takes, and not that of the
+ * server, who still has to write. Where it cannot be said, it is not. */
+static void offer_memory(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		(void)!write(fd, "500", 3);
+		(void)close(fd);
+	}
+}
+
 static pid_t start(struct starter *starter, char **words, const sigset_t *mask)
 {
 	pid_t pid = fork();
@@ -188,6 +215,7 @@ static pid_t start(struct starter *starter, char **words, const sigset_t *mask)
 		return pid;
 	}
 	take_group(getpid());
+	offer_memory();
 	relay_become_streams(&starter->relay);
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	run_loader(words);
@@ -208,8 +236,10 @@ static bool reap(const struct starter *starter, int *ret_status)
 			*ret_status = status;
 			return true;
 		}
-		/* So is the box, until it is woken: SIGCONT comes here and goes on. */
-		(void)kill(getpid(), SIGSTOP);
+		/* From the keyboard; so is the box, until it is woken: SIGCONT comes here and goes
+		 * on. SIGSTOP is for a pause (cloche pause), of which each is woken by itself. */
+		if (WSTOPSIG(status) != SIGSTOP)
+			(void)kill(getpid(), SIGSTOP);
 	}
 	return false;
 }
@@ -236,15 +266,18 @@ static int serve(struct starter *starter)
 		struct pollfd fds[] = {
 			{.fd = starter->signal_fd, .events = POLLIN},
 			{.fd = starter->relay.notify_fd, .events = POLLIN},
+			{.fd = starter->end_fd, .events = POLLIN},
 		};
 
-		if (poll(fds, 2, desktop_pause_ms(&starter->desktop)) < 0 && errno != EINTR)
+		if (poll(fds, 3, desktop_pause_ms(&starter->desktop)) < 0 && errno != EINTR)
 			fail("poll");
 		desktop_look(&starter->desktop);
 		if (fds[1].revents != 0 && !relay_pass(&starter->relay))
 			(void)kill(-starter->child, SIGKILL); /* Nobody reads any more. */
 		if (fds[0].revents != 0)
 			ended = take_signal(starter, &status);
+		if (fds[2].revents != 0)
+			return SIGKILL; /* As the program ends now. */
 	}
 	return status;
 }
@@ -309,27 +342,28 @@ static void remove_directory(const char *path, void *arg)
 	(void)rmdir(path);
 }
 
-static void wait_for(pid_t pid)
+/* Until the process has ended, or (unless it is -1) until end_fd is readable. */
+static void wait_for(pid_t pid, int end_fd)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd end = {.fd = fd, .events = POLLIN};
+	struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = end_fd, .events = POLLIN}};
 
-	while (fd >= 0 && poll(&end, 1, -1) < 0 && errno == EINTR)
+	while (fd >= 0 && poll(fds, 2, -1) < 0 && errno == EINTR)
 		;
 	if (fd >= 0)
 		(void)close(fd);
 }
 
-static void end_server(bool waits)
+static void end_server(bool waits, int end_fd)
 {
 	pid_t pid = waits ? server_pid() : -1;
 
 	/* With the last program it ends by itself, after a while. */
 	if (pid > 0)
-		wait_for(pid);
+		wait_for(pid, end_fd);
 	pid = server_pid();
-	if (pid > 0 && kill(pid, SIGTERM) == 0)
-		wait_for(pid);
+	if (pid > 0 && kill(pid, SIGTERM) == 0 && kill(pid, SIGCONT) == 0)
+		wait_for(pid, -1);
 	each_server(remove_directory, NULL);
 }
 
@@ -381,15 +415,20 @@ int main(int argc, char **argv)
 		fail("its screen");
 	block_signals(&mask);
 	starter.signal_fd = open_signals();
-	if (starter.signal_fd < 0 || !relay_open(&starter.relay))
+	starter.end_fd = open_end();
+	if (starter.signal_fd < 0 || starter.end_fd < 0 ||
+	    !relay_open(&starter.relay, starter.end_fd))
 		fail("its streams");
 	start_server(&mask);
 	starter.child = start(&starter, argv + at, &mask);
 	int status = serve(&starter);
 	if (!discards || waits)
-		end_server(waits);
+		end_server(waits, starter.end_fd);
 	(void)relay_pass(&starter.relay);
 	if (has_desktop)
 		desktop_remove_traces();
+	/* So that it can be told what killed the program, such as its memory. */
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !starter.relay.closed)
+		(void)kill(getpid(), SIGKILL);
 	return status_of(status, &starter.relay);
 }

@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 /* What a volume is called and its serial number Wine asks a service for, which a light box has not,
- * and "dir" fails. Then they are told here: no label, and the number that cloche's policy has put
- * where that service would look for it. */
+ * and "dir" fails. Then they are told here: no label, and a number made of the one that cloche's
+ * policy has put where that service would look for it. C: has that number, and each other drive
+ * one of its own, in all boxes. */
 
 #define STATUS_NOT_IMPLEMENTED 0xc0000002U
 #define VOLUME_INFORMATION     1
@@ -21,12 +22,10 @@
 #define DEFAULT_SERIAL	       0x5c10c4e1U
 
 #ifdef __x86_64__
-#define SERVICE			__attribute__((ms_abi))
 #define FRAME_OFFSET		"0x328"
 #define FRAME_TABLE		0xa8
 #define FROM_THREAD(to, offset) __asm__("mov %%gs:" offset ", %0" : "=r"(to))
 #else
-#define SERVICE			__attribute__((stdcall))
 #define FRAME_OFFSET		"0x1f8"
 #define FRAME_TABLE		0x38
 #define FROM_THREAD(to, offset) __asm__("movl %%fs:" offset ", %0" : "=r"(to))
@@ -69,16 +68,34 @@ static uint32_t serial_number(void)
 	return n > 0 ? (uint32_t)strtoul(text, NULL, 16) : DEFAULT_SERIAL;
 }
 
+/* Neighbours are to look as if somebody had formatted them one after the other. */
+static uint32_t serial_of(char letter)
+{
+	uint32_t number = serial_number();
+
+	if (letter == '\0' || letter == 'C')
+		return number;
+	number ^= (uint32_t)letter * 0x9e3779b1U;
+	number ^= number >> 15;
+	number *= 0x85ebca6bU;
+	return number ^ number >> 13;
+}
+
 static SERVICE uint32_t answer_query_volume(void *handle, struct io_status *io, void *buffer,
 					    uint32_t length, uint32_t what)
 {
 	struct volume_information *information = buffer;
 	uint32_t status = wine_query_volume(handle, io, buffer, length, what);
 
-	if (status != STATUS_NOT_IMPLEMENTED || what != VOLUME_INFORMATION ||
+	if ((status != STATUS_NOT_IMPLEMENTED && status != 0) || what != VOLUME_INFORMATION ||
 	    length < sizeof(*information))
 		return status;
-	*information = (struct volume_information){.serial = serial_number(), .has_objects = 1};
+	if (status == 0) {
+		information->serial = serial_of(drives_letter(handle));
+		return 0;
+	}
+	*information = (struct volume_information){.serial = serial_of(drives_letter(handle)),
+						   .has_objects = 1};
 	io->status = 0;
 	io->length = offsetof(struct volume_information, label);
 	return 0;
@@ -100,6 +117,8 @@ void light_take_services(void)
 	memcpy(services, table->services, table->limit * sizeof(services[0]));
 	wine_query_volume = (query_volume)services[QUERY_VOLUME];
 	services[QUERY_VOLUME] = (uintptr_t)answer_query_volume;
+	drives_take_services(services);
+	pipes_take_services(services);
 	table->services = services;
 }
 
@@ -116,16 +135,23 @@ __attribute__((visibility("default"))) char *setlocale(int category, const char 
 	return next(category, name);
 }
 
+bool light_is_light(void)
+{
+	const char *overrides = getenv("WINEDLLOVERRIDES");
+
+	return overrides != NULL && strstr(overrides, "wineboot.exe=d") != NULL;
+}
+
 /* Wine's first process starts wineboot and waits for its end, also where that is switched off: then
  * a whole process comes into being to say that it cannot. It ends before it has begun here. */
 __attribute__((visibility("default"))) int execv(const char *path, char *const *argv)
 {
 	static const char boot[] = "C:\\windows\\system32\\wineboot.exe";
-	const char *overrides = getenv("WINEDLLOVERRIDES");
+	bool light = light_is_light();
 
-	for (char *const *word = argv; overrides != NULL && *word != NULL; word++)
+	for (char *const *word = argv; light && *word != NULL; word++)
 		if (strstr(*word, boot) != NULL && word[1] != NULL &&
-		    strcmp(word[1], "--init") == 0 && strstr(overrides, "wineboot.exe=d") != NULL)
+		    strcmp(word[1], "--init") == 0)
 			_exit(1);
 	return execve(path, argv, environ);
 }

@@ -6,7 +6,28 @@
 #ifndef CLOCHE_WINDOWS_NT_LIGHT_H
 #define CLOCHE_WINDOWS_NT_LIGHT_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LIGHT_HIDDEN __attribute__((visibility("hidden")))
+
+/* How Wine's services are called. */
+#ifdef __x86_64__
+#define SERVICE __attribute__((ms_abi))
+#else
+#define SERVICE __attribute__((stdcall))
+#endif
+
 /* Once in a process, in a thread of Windows's: some of Wine's services are ours from then on. */
-__attribute__((visibility("hidden"))) void light_take_services(void);
+LIGHT_HIDDEN void light_take_services(void);
+/* Whether this box is one. */
+LIGHT_HIDDEN bool light_is_light(void);
+
+/* Wine's services by its numbers, which are the same for both bitnesses: those of drives.c and
+ * pipes.c are taken. */
+LIGHT_HIDDEN void drives_take_services(uintptr_t *services);
+LIGHT_HIDDEN void pipes_take_services(uintptr_t *services);
+/* The letter of the drive that a file or directory is on, a capital; 0: none. */
+LIGHT_HIDDEN char drives_letter(void *handle);
 
 #endif
