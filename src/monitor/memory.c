@@ -77,8 +77,9 @@ static uint64_t count(int proc_fd, const int tmpfs_fds[2], bool exact)
 	return sum.anonymous_kb * 1024 + (shared > files ? shared : files);
 }
 
-uint64_t monitor_count_memory(int proc_fd, const int tmpfs_fds[2], uint64_t limit_bytes)
+uint64_t monitor_count_memory(struct own_proc proc, const int tmpfs_fds[2], uint64_t limit_bytes)
 {
+	int proc_fd = rights_proc(proc);
 	uint64_t bytes = count(proc_fd, tmpfs_fds, false);
 
 	return bytes <= limit_bytes ? bytes : count(proc_fd, tmpfs_fds, true);

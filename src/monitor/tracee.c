@@ -132,7 +132,7 @@ uint64_t tracee_start(const struct task *task)
 	char text[1024];
 
 	(void)snprintf(path, sizeof(path), "%d/stat", task->tid);
-	if (sys_read_file(task->proc_fd, path, text, sizeof(text)) < 0)
+	if (sys_read_file(rights_proc(task->proc), path, text, sizeof(text)) < 0)
 		return 0;
 	/* The 22nd field; the second is a name, which may have anything in it. */
 	const char *p = strrchr(text, ')');
