@@ -162,3 +162,31 @@ int multiplex_direct(const struct call_info *info, uint64_t args[CALL_ARGS_MAX])
 		return info->number[ABI_I386];
 	}
 }
+
+bool multiplex_whole(const struct call_info *info, const uint64_t args[CALL_ARGS_MAX],
+		     struct multiplexed_whole *ret)
+{
+	const struct multiplexed *row = NULL;
+
+	for (size_t i = 0; i < ARRAY_LENGTH(ipc_calls); i++)
+		if (info == &calls_table[ipc_calls[i].call])
+			row = &ipc_calls[i];
+	/* In its first version msgrcv has more in memory than a word. */
+	if (row == NULL || row->call == SC_msgrcv)
+		return false;
+	*ret = (struct multiplexed_whole){
+		.number = calls_table[SC_ipc].number[ABI_I386],
+		.args = {row->number},
+		.known = 1,
+		.word_arg = -1,
+	};
+	for (size_t i = 0; i < row->count; i++) {
+		ret->args[row->args[i]] = args[i];
+		ret->known |= (uint8_t)(1U << row->args[i]);
+	}
+	if (row->call == SC_semctl) {
+		ret->word_arg = row->args[3];
+		ret->word = (uint32_t)args[3];
+	}
+	return true;
+}

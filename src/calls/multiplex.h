@@ -27,7 +27,21 @@ int multiplex_expand(const struct call_info *info, const uint64_t args[CALL_ARGS
 enum sc multiplex_member(enum sc outer, size_t index);
 
 /* As which number, with which arguments, the call that was meant can be made directly; -1: it
- * cannot. */
+ * cannot, and is made as a whole. */
 int multiplex_direct(const struct call_info *info, uint64_t args[CALL_ARGS_MAX]);
+
+/* The way back: ipc's own registers. What ipc itself reads from memory is a word, which is put
+ * where nobody else can write. */
+struct multiplexed_whole {
+	int number;
+	uint64_t args[CALL_ARGS_MAX];
+	uint8_t known; /* bit n: args[n] is this; the others are as the caller has them */
+	int word_arg;  /* this one is the address of `word`; -1: none is */
+	uint32_t word;
+};
+
+/* What multiplex_direct cannot: old layouts, and a result in memory. False: nor can this. */
+bool multiplex_whole(const struct call_info *info, const uint64_t args[CALL_ARGS_MAX],
+		     struct multiplexed_whole *ret);
 
 #endif

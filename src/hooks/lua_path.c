@@ -45,7 +45,7 @@ static int read_directory(const struct task *task, int base_fd, const char *dire
 	if (fd < 0)
 		return fd;
 	(void)snprintf(name, sizeof(name), "self/fd/%d", fd);
-	ssize_t length = sys_readlinkat(task->proc_fd, name, text, CALL_PATH_MAX - 1);
+	ssize_t length = sys_readlinkat(rights_proc(task->proc), name, text, CALL_PATH_MAX - 1);
 	if (length < 0)
 		return (int)length;
 	text[length] = '\0';

@@ -337,7 +337,7 @@ static _Noreturn void serve(struct launch *launch, struct start *start)
 	pid_t guest_pid = 0;
 
 	monitor.plan = &launch->plan;
-	monitor.proc_fd = start->proc_fd;
+	monitor.proc = (struct own_proc){start->proc_fd};
 	monitor.audit_fd = launch->link_fd;
 	monitor.init_pid_fd = start->init_fd;
 	memcpy(monitor.tmpfs_fds, start->world.tmpfs_fds, sizeof(monitor.tmpfs_fds));

@@ -10,12 +10,12 @@
  * such a call when there were several.
  */
 #include "base/own.h"
+#include "monitor/rights.h"
 #include "monitor/task.h"
 #include "sys/sys.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fsuid.h>
 
 #define KNOWN_MAX 128U
 
@@ -146,7 +146,7 @@ static const struct known *look_up(const struct task *task)
 	struct known *who = remembered(task);
 
 	/* Another thread may have that id by now. */
-	if (who != NULL && sys_pidfd_send_signal(who->pid_fd, 0) != -ESRCH)
+	if (who != NULL && !rights_has_ended(who->pid_fd))
 		return who;
 	return learn(task, slot_of(task->tid)) < 0 ? NULL : slot_of(task->tid);
 }
@@ -154,49 +154,16 @@ static const struct known *look_up(const struct task *task)
 int task_take_fd(const struct task *task, int gfd)
 {
 	const struct known *who = remembered(task);
-	int fd = who != NULL ? sys_pidfd_getfd(who->pid_fd, gfd) : -ESRCH;
+	int fd = who != NULL ? rights_take_fd(who->pid_fd, gfd) : -ESRCH;
 
 	if (fd != -ESRCH)
 		return fd < 0 ? -EBADF : fd;
 	_own_(closep) int pid_fd = task_open_pid(task);
-	fd = pid_fd < 0 ? pid_fd : sys_pidfd_getfd(pid_fd, gfd);
+	fd = pid_fd < 0 ? pid_fd : rights_take_fd(pid_fd, gfd);
 	return fd < 0 ? -EBADF : fd;
 }
 
 /* ---- who this process is ---- */
-
-static uint64_t own_permitted(void)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {0};
-
-	if (SYS_RAW(SYS_capget, &header, data) < 0)
-		return 0;
-	return data[0].permitted | (uint64_t)data[1].permitted << 32;
-}
-
-/* Looked up once it is settled: nothing of this process adds or drops any after that. */
-static uint64_t permitted;
-static uid_t own_uid;
-static gid_t own_gid;
-
-static int set_effective(uint64_t effective)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-
-	if (permitted == 0) {
-		permitted = own_permitted();
-		own_uid = geteuid();
-		own_gid = getegid();
-	}
-	struct __user_cap_data_struct data[2] = {
-		{.effective = (uint32_t)(effective & permitted), .permitted = (uint32_t)permitted},
-		{.effective = (uint32_t)((effective & permitted) >> 32),
-		 .permitted = (uint32_t)(permitted >> 32)},
-	};
-
-	return SYS_RAW(SYS_capset, &header, data);
-}
 
 /* The groups that this process has, after it has taken some. */
 static gid_t groups[TASK_GROUPS_MAX];
@@ -207,6 +174,7 @@ static int take_groups(const struct authority *a)
 	if (group_count == a->group_count &&
 	    memcmp(groups, a->groups, group_count * sizeof(*groups)) == 0)
 		return 0;
+	rights_raise();
 	int r = sys_setgroups(a->group_count, a->groups);
 	/* Where a user namespace may not set groups, all of the box have the same. */
 	if (r < 0 && r != -EPERM)
@@ -216,22 +184,31 @@ static int take_groups(const struct authority *a)
 	return 0;
 }
 
-static int set_ids(uid_t fsuid, gid_t fsgid)
+static uid_t own_uid;
+static gid_t own_gid;
+
+static bool is_own(const struct authority *a)
 {
-	(void)setfsgid(fsgid);
-	(void)setfsuid(fsuid);
-	return (uid_t)setfsuid((uid_t)-1) != fsuid || (gid_t)setfsgid((gid_t)-1) != fsgid ? -EPERM
-											  : 0;
+	static bool looked; /* for good */
+
+	if (!looked) {
+		own_uid = geteuid();
+		own_gid = getegid();
+		looked = true;
+	}
+	return a->fsuid == own_uid && a->fsgid == own_gid;
 }
 
 static int take_ids(const struct authority *a, struct task_entry *entry)
 {
 	int r = take_groups(a);
 
-	entry->changed_ids = a->fsuid != own_uid || a->fsgid != own_gid;
-	if (r == 0 && entry->changed_ids)
-		r = set_ids(a->fsuid, a->fsgid);
-	return r < 0 ? r : set_effective(a->capabilities);
+	entry->changed_ids = !is_own(a);
+	if (r == 0 && entry->changed_ids) {
+		rights_raise();
+		r = rights_set_ids(a->fsuid, a->fsgid);
+	}
+	return r < 0 ? r : rights_take(a->capabilities);
 }
 
 /* What task_keep_authority settled; the ids are then this process's own. */
@@ -246,10 +223,9 @@ int task_keep_authority(uid_t uid, gid_t gid, const gid_t *kept_groups, size_t c
 	memcpy(authority.groups, kept_groups, count * sizeof(*kept_groups));
 	int r = take_groups(&authority);
 	if (r == 0)
-		r = set_ids(uid, gid);
+		r = rights_set_ids(uid, gid);
 	if (r == 0)
-		r = set_effective(UINT64_MAX);
-	permitted = 0; /* The monitor is about to give some up. */
+		r = rights_own();
 	constant_authority = r == 0;
 	return r;
 }
@@ -269,6 +245,7 @@ static int enter_root(int root_fd, struct task_entry *entry)
 {
 	if (is_own_root(root_fd))
 		return 0;
+	rights_raise();
 	entry->root_fd = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY);
 	if (entry->root_fd < 0)
 		return entry->root_fd;
@@ -280,12 +257,22 @@ static int enter_root(int root_fd, struct task_entry *entry)
 	return r;
 }
 
+/* Who may see it at all sees the same. */
 static int open_directory(const struct task *task, const char *name)
 {
 	char path[64];
 
 	(void)snprintf(path, sizeof(path), "%d/%s", task->tid, name);
-	return sys_openat(task->proc_fd, path, O_PATH | O_DIRECTORY);
+	int fd = sys_openat(rights_proc_at_rest(task->proc), path, O_PATH | O_DIRECTORY);
+	return rights_wanted(fd) ? sys_openat(rights_proc(task->proc), path, O_PATH | O_DIRECTORY)
+				 : fd;
+}
+
+static int enter_directory(int cwd_fd)
+{
+	int r = sys_fchdir(cwd_fd);
+
+	return rights_wanted(r) ? sys_fchdir(cwd_fd) : r;
 }
 
 static int read_umask(const struct task *task, mode_t *ret_mask)
@@ -345,7 +332,7 @@ int task_enter(const struct task *task, unsigned needs, struct task_entry *entry
 		r = enter_root(around.root_fd, entry);
 	if (r == 0 && around.cwd_fd >= 0) {
 		entry->changed_directory = true;
-		r = sys_fchdir(around.cwd_fd);
+		r = enter_directory(around.cwd_fd);
 	}
 	if (r == 0 && (needs & NEEDS_UMASK) != 0) {
 		(void)umask(around.mask);
@@ -353,7 +340,7 @@ int task_enter(const struct task *task, unsigned needs, struct task_entry *entry
 	}
 	entry->changed_capabilities = r == 0;
 	if (r == 0)
-		r = around.who == NULL ? set_effective(0) : take_ids(&around.who->authority, entry);
+		r = around.who == NULL ? rights_take(0) : take_ids(&around.who->authority, entry);
 	close_fd(&around.root_fd);
 	close_fd(&around.cwd_fd);
 	if (r < 0)
@@ -361,19 +348,28 @@ int task_enter(const struct task *task, unsigned needs, struct task_entry *entry
 	return r;
 }
 
+static int leave_directory(void)
+{
+	int r = sys_chdir("/");
+
+	return rights_wanted(r) ? sys_chdir("/") : r;
+}
+
 void task_leave(struct task_entry *entry)
 {
 	bool failed = false;
 
-	if (entry->changed_capabilities)
-		failed |= set_effective(UINT64_MAX) < 0;
+	if (entry->changed_ids || entry->changed_root)
+		failed |= rights_own() < 0;
+	else if (entry->changed_capabilities)
+		rights_rest();
 	/* Another fsuid takes some capabilities along. */
 	if (entry->changed_ids)
-		failed |= set_ids(own_uid, own_gid) < 0 || set_effective(UINT64_MAX) < 0;
+		failed |= rights_set_ids(own_uid, own_gid) < 0 || rights_own() < 0;
 	if (entry->changed_root)
 		failed |= sys_fchdir(entry->root_fd) < 0 || sys_chroot(".") < 0;
 	if (entry->changed_directory)
-		failed |= sys_chdir("/") < 0;
+		failed |= leave_directory() < 0;
 	if (entry->changed_umask)
 		(void)umask(077);
 	close_fd(&entry->root_fd);

@@ -181,7 +181,7 @@ static bool names_attribute(const struct call *call, unsigned index)
 
 static int read_text(struct call *call, unsigned index, struct call_memory *memory)
 {
-	char text[CALL_PATH_MAX];
+	static char text[CALL_PATH_MAX]; /* One on the stack would be zeroed for each call. */
 	ssize_t n = task_read_string(&call->task, call_gaddr(call, index), text, sizeof(text));
 
 	if (n == -ENAMETOOLONG && names_attribute(call, index))
@@ -231,7 +231,7 @@ bool call_writes_file(const struct call *call)
 	if (call->shape.roles[0] != ROLE_fd)
 		return false;
 	(void)snprintf(path, sizeof(path), "%d/fd/%d", call->task.tid, (int)call->args[0]);
-	return sys_fstatat(call->task.proc_fd, path, &st, 0) == 0 && S_ISREG(st.st_mode);
+	return sys_fstatat(rights_proc(call->task.proc), path, &st, 0) == 0 && S_ISREG(st.st_mode);
 }
 
 /* More than the copy can hold is written in parts, as the kernel itself may. */

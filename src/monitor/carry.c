@@ -82,23 +82,22 @@ static int copy_in(struct job *job, unsigned index)
 /* /proc/self is the caller's, and this process is not in the box's PID namespace. */
 static int copy_path(struct job *job, unsigned index)
 {
-	char own[CALL_PATH_MAX];
 	int error = copy_in(job, index);
 	const char *path = (const char *)(uintptr_t)job->args[index];
+	char *own = scratch + job->used;
 
 	if (error < 0 || path == NULL)
 		return error;
 	bool based = index > 0 && job->call->shape.roles[index - 1] == ROLE_dirfd;
 	if (path[0] != '/' && !based)
 		job->needs |= NEEDS_DIRECTORY;
-	int r = self_rename(&job->call->task, path, own, sizeof(own));
+	size_t room = SCRATCH_SIZE - job->used;
+	int r = self_rename(&job->call->task, path, own,
+			    room < CALL_PATH_MAX ? room : CALL_PATH_MAX);
 	if (r <= 0)
 		return r;
-	char *at = reserve(job, (size_t)r + 1);
-	if (at == NULL)
-		return -E2BIG;
-	memcpy(at, own, (size_t)r + 1);
-	job->args[index] = (uintptr_t)at;
+	(void)reserve(job, (size_t)r + 1); /* It is there already. */
+	job->args[index] = (uintptr_t)own;
 	return 0;
 }
 

@@ -105,7 +105,8 @@ static void note_nt(struct monitor *monitor, const struct call *call)
 	record->text_length = 0;
 	/* It is all one executable, Wine's; the program is what its command line begins with. */
 	(void)snprintf(path, sizeof(path), "%d/cmdline", call->task.tid);
-	if (sys_read_file(monitor->proc_fd, path, record->program, sizeof(record->program)) < 0)
+	if (sys_read_file(rights_proc(monitor->proc), path, record->program,
+			  sizeof(record->program)) < 0)
 		record->program[0] = '\0';
 	audit_send(monitor);
 }

@@ -2,6 +2,7 @@
 #include "monitor/hear.h"
 
 #include "base/own.h"
+#include "monitor/rights.h"
 #include "sys/sys.h"
 
 #include <errno.h>
@@ -88,7 +89,7 @@ int hear_seize(pid_t pid, unsigned options)
 	(void)sigaddset(&set, SIGCHLD);
 	if (ready)
 		(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
-	int r = SYS_RESULT((int)ptrace(PTRACE_SEIZE, pid, NULL, (void *)(uintptr_t)options));
+	int r = rights_seize(pid, options);
 	if (ready)
 		(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	return r;

@@ -39,7 +39,7 @@ static int open_for_reading(const struct task *task, int path_fd)
 	char name[64];
 
 	(void)snprintf(name, sizeof(name), "self/fd/%d", path_fd);
-	return sys_openat(task->proc_fd, name, O_RDONLY | O_NONBLOCK);
+	return sys_openat(rights_proc(task->proc), name, O_RDONLY | O_NONBLOCK);
 }
 
 static struct file_state state_of(const struct stat *st)
@@ -160,7 +160,7 @@ bool image_runs(const struct task *task, const struct image *image)
 	struct stat st;
 
 	(void)snprintf(name, sizeof(name), "%d/exe", task->tid);
-	if (!image->known || sys_fstatat(task->proc_fd, name, &st, 0) < 0)
+	if (!image->known || sys_fstatat(rights_proc(task->proc), name, &st, 0) < 0)
 		return false;
 	const struct file_state now = state_of(&st);
 	return image->pinned ? unchanged(&now, &image->runs) : same_file(&now, &image->runs);

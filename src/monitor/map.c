@@ -76,7 +76,7 @@ static bool is_mapped(const struct monitor *monitor, struct tracee *t)
 	char text[256];
 
 	(void)snprintf(path, sizeof(path), "%d/maps", t->tid);
-	_own_(closep) int fd = sys_openat(monitor->proc_fd, path, O_RDONLY);
+	_own_(closep) int fd = sys_openat(rights_proc(monitor->proc), path, O_RDONLY);
 	ssize_t n = fd < 0 ? fd : SYS_RESULT(read(fd, text, sizeof(text) - 1));
 	text[n > 0 ? n : 0] = '\0';
 	return is_ours(&monitor->stops->area, text);

@@ -87,15 +87,17 @@ static uint64_t count(int proc_fd, const int tmpfs_fds[2], bool exact)
 	return sum.anonymous_kb * 1024 + (shared > files ? shared : files);
 }
 
-uint64_t monitor_count_memory(int proc_fd, const int tmpfs_fds[2], uint64_t limit_bytes)
+uint64_t monitor_count_memory(struct own_proc proc, const int tmpfs_fds[2], uint64_t limit_bytes)
 {
+	int proc_fd = rights_proc(proc);
 	uint64_t bytes = count(proc_fd, tmpfs_fds, false);
 
 	return bytes <= limit_bytes ? bytes : count(proc_fd, tmpfs_fds, true);
 }
 
-void monitor_end_large(int proc_fd, uint64_t bytes)
+void monitor_end_large(struct own_proc proc, uint64_t bytes)
 {
+	int proc_fd = rights_proc(proc);
 	_own_(closedirp) DIR *dir = open_processes(proc_fd);
 	const struct dirent *entry;
 
@@ -110,6 +112,6 @@ void monitor_end_large(int proc_fd, uint64_t bytes)
 		/* A number that has become another's is one of a guest of the same box. */
 		_own_(closep) int fd = sys_pidfd_open((pid_t)strtol(entry->d_name, NULL, 10), 0);
 		if (fd >= 0)
-			(void)sys_pidfd_send_signal(fd, SIGKILL); /* Gone: fine. */
+			(void)rights_signal(fd, SIGKILL); /* Gone: fine. */
 	}
 }

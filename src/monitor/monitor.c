@@ -164,7 +164,7 @@ int monitor_init(struct monitor *monitor, int stream_fd)
 	if (r == 0)
 		r = carry_init();
 	if (r == 0 && keeps_within(monitor->plan))
-		r = within_init(monitor->proc_fd);
+		r = within_init(rights_proc(monitor->proc));
 	monitor->child_fd = -1;
 	if (r == 0 && plan_traces(monitor->plan)) {
 		r = stop_init(monitor);
@@ -284,7 +284,7 @@ int monitor_confine(const struct monitor *monitor, uint64_t guest_capabilities)
 	const uint64_t own = 1ULL << CAP_SYS_PTRACE | 1ULL << CAP_SYS_CHROOT | 1ULL << CAP_SETUID |
 			     1ULL << CAP_SETGID | 1ULL << CAP_KILL;
 	/* The bounding set does not matter to who never executes a program. */
-	int r = sys_capset(own | guest_capabilities);
+	int r = rights_keep(own | guest_capabilities);
 
 	if (r == 0)
 		r = sys_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0);
@@ -295,7 +295,7 @@ int monitor_confine(const struct monitor *monitor, uint64_t guest_capabilities)
 
 void monitor_kill(pid_t tid)
 {
-	int r = sys_kill(tid, SIGKILL);
+	int r = rights_kill(tid, SIGKILL);
 
 	if (r < 0 && r != -ESRCH)
 		_exit(125); /* Who must end and cannot be ended alone takes the box along. */
@@ -326,7 +326,7 @@ void audit_send(struct monitor *monitor)
 static void enforce_memory(struct monitor *monitor)
 {
 	uint64_t limit = monitor->memory_bytes;
-	uint64_t used = monitor_count_memory(monitor->proc_fd, monitor->tmpfs_fds, limit);
+	uint64_t used = monitor_count_memory(monitor->proc, monitor->tmpfs_fds, limit);
 
 	if (used <= limit)
 		return;
@@ -337,11 +337,11 @@ static void enforce_memory(struct monitor *monitor)
 	}
 	bool grows = used - limit > limit / MEMORY_MORE;
 	if (grows && monitor->leaves_end)
-		monitor_end_large(monitor->proc_fd, limit / MEMORY_MORE);
+		monitor_end_large(monitor->proc, limit / MEMORY_MORE);
 	monitor->memory_rounds += grows;
 	if (!monitor->leaves_end || monitor->memory_rounds > MEMORY_ROUNDS ||
 	    sys_now_ms() - monitor->memory_told_ms > MEMORY_MORE_MS)
-		(void)sys_pidfd_send_signal(monitor->init_pid_fd, SIGKILL); /* Gone: fine. */
+		(void)rights_signal(monitor->init_pid_fd, SIGKILL); /* Gone: fine. */
 }
 
 static void serve_stops(struct monitor *monitor)
@@ -407,7 +407,7 @@ static bool begin_end(struct monitor *monitor)
 {
 	(void)SYS_RESULT(epoll_ctl(monitor->epoll_fd, EPOLL_CTL_DEL, monitor->audit_fd, NULL));
 	monitor->audit_fd = -1; /* To write there would end us. */
-	if (monitor->hooks == NULL || sys_pidfd_send_signal(monitor->init_pid_fd, SIGKILL) < 0)
+	if (monitor->hooks == NULL || rights_signal(monitor->init_pid_fd, SIGKILL) < 0)
 		return false;
 	monitor->end_ms = sys_now_ms() + END_MS;
 	return true;

@@ -9,6 +9,7 @@
 
 #include "monitor/audit.h"
 #include "monitor/hook.h"
+#include "monitor/rights.h"
 #include "policy/plan.h"
 
 #include <linux/seccomp.h>
@@ -20,9 +21,9 @@ struct entries; /* monitor/entries.h */
 struct monitor {
 	const struct plan *plan;
 	int listener_fd;
-	int proc_fd;	  /* of the monitor's PID namespace */
-	int audit_fd;	  /* to the launcher */
-	int init_pid_fd;  /* pid 1 of the box */
+	struct own_proc proc; /* borrowed */
+	int audit_fd;	      /* to the launcher */
+	int init_pid_fd;      /* pid 1 of the box */
 	bool keep_set_id; /* attributes that give privileges are refused too (host's own files) */
 	bool report;	  /* somebody reads what is refused and started */
 	struct hooks *hooks;  /* borrowed; asked in this order */
@@ -104,8 +105,8 @@ void audit_send(struct monitor *monitor);
 
 /* Memory of all guests together, as far as it can be counted from outside: exact where it
  * is above the limit, an upper bound below. */
-uint64_t monitor_count_memory(int proc_fd, const int tmpfs_fds[2], uint64_t limit_bytes);
+uint64_t monitor_count_memory(struct own_proc proc, const int tmpfs_fds[2], uint64_t limit_bytes);
 /* Kills the guests that have more than so much. */
-void monitor_end_large(int proc_fd, uint64_t bytes);
+void monitor_end_large(struct own_proc proc, uint64_t bytes);
 
 #endif

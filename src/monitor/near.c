@@ -2,6 +2,7 @@
 #include "monitor/near.h"
 
 #include "base/own.h"
+#include "monitor/rights.h"
 #include "sys/sys.h"
 
 #include <stdio.h>
@@ -22,11 +23,6 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
-static int set_affinity(pid_t tid, const cpu_set_t *set)
-{
-	return SYS_RESULT(sched_setaffinity(tid, sizeof(*set), set));
-}
-
 static void stay(struct near *near)
 {
 	int cpu = SYS_RESULT(sched_getcpu());
@@ -40,7 +36,7 @@ static void stay(struct near *near)
 	near->cpu = cpu;
 	CPU_ZERO(&here);
 	CPU_SET((size_t)cpu, &here);
-	if (set_affinity(0, &here) < 0)
+	if (rights_set_affinity(0, &here) < 0)
 		near->on = false;
 }
 
@@ -62,7 +58,7 @@ void near_begin(struct near *near, const struct plan *plan, pid_t guest)
 static void release(struct near *near)
 {
 	if (near->guest != 0)
-		(void)set_affinity(near->guest, &near->guests); /* It is gone: fine. */
+		(void)rights_set_affinity(near->guest, &near->guests); /* It is gone: fine. */
 	near->guest = 0;
 }
 
@@ -70,7 +66,7 @@ void near_end(struct near *near)
 {
 	release(near);
 	if (near->on)
-		(void)set_affinity(0, &near->own); /* It stays where it may be. */
+		(void)rights_set_affinity(0, &near->own); /* It stays where it may be. */
 	near->on = false;
 }
 
@@ -83,7 +79,7 @@ static void hold(struct near *near, pid_t tid)
 	release(near);
 	CPU_ZERO(&here);
 	CPU_SET((size_t)near->cpu, &here);
-	int r = set_affinity(tid, &here);
+	int r = rights_set_affinity(tid, &here);
 	if (r == 0)
 		near->guest = tid;
 	else if (r == -EPERM)
@@ -135,7 +131,7 @@ bool near_tells(const struct near *near, const struct call *call)
 void near_born(struct near *near, pid_t tid)
 {
 	if (near->on)
-		(void)set_affinity(tid, &near->guests);
+		(void)rights_set_affinity(tid, &near->guests);
 }
 
 void near_gone(struct near *near, pid_t tid)
@@ -169,7 +165,7 @@ void near_sleep(struct near *near)
 		return;
 	release(near);
 	near->cpu = -1;
-	(void)set_affinity(0, &near->own); /* Where the next stop wakes us we stay. */
+	(void)rights_set_affinity(0, &near->own); /* Where the next stop wakes us we stay. */
 }
 
 void near_wake(struct near *near)

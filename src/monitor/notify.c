@@ -101,7 +101,7 @@ void notify_serve(struct monitor *monitor, int listener_fd)
 		.tid = (pid_t)request->pid,
 		.listener_fd = listener_fd,
 		.id = request->id,
-		.proc_fd = monitor->proc_fd,
+		.proc = monitor->proc,
 	};
 	if (stop_expects(monitor, &call.task, request))
 		return;

@@ -47,7 +47,7 @@ static void read_ids(const struct task *task, struct process *process)
 	char status[8192];
 
 	(void)snprintf(path, sizeof(path), "%d/status", task->tid);
-	if (sys_read_file(task->proc_fd, path, status, sizeof(status)) < 0)
+	if (sys_read_file(rights_proc(task->proc), path, status, sizeof(status)) < 0)
 		return;
 	process->pid = task_box_pid(task, "Tgid");
 	process->tid = task_box_pid(task, "Pid");
@@ -75,7 +75,7 @@ void process_read(const struct task *task, unsigned parts, struct process *proce
 		read_link(task, "cwd", process->cwd);
 	if ((parts & PROCESS_ARGV) != 0) {
 		(void)snprintf(path, sizeof(path), "%d/cmdline", task->tid);
-		_own_(closep) int fd = sys_openat(task->proc_fd, path, O_RDONLY);
+		_own_(closep) int fd = sys_openat(rights_proc(task->proc), path, O_RDONLY);
 		ssize_t n =
 			fd < 0 ? fd : sys_read_full(fd, process->argv, sizeof(process->argv) - 1);
 		process->argv_length = n > 0 ? (size_t)n : 0;

@@ -54,7 +54,7 @@ static bool attach_threads(struct monitor *monitor, const struct call *call)
 	const struct dirent *entry;
 
 	(void)snprintf(path, sizeof(path), "%d/task", call->task.tid);
-	int fd = sys_openat(monitor->proc_fd, path, O_RDONLY | O_DIRECTORY);
+	int fd = sys_openat(rights_proc(monitor->proc), path, O_RDONLY | O_DIRECTORY);
 	_own_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
 		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);

@@ -114,19 +114,24 @@ static bool is_own_link(int fd)
 	       SYS_RESULT(fstatfs(fd, &fs)) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-bool self_in_links(int base_fd, const char *path)
+static bool links_lead_there(int base_fd, const char *path)
 {
 	char copy[PATH_SIZE];
 	int found = 1;
 
-	/* The same look-up without links: most that fail have none. */
-	_own_(closep) int fd = sys_openat2(base_fd, path, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
-	if (strlen(path) >= sizeof(copy) || (fd < 0 && fd != -ELOOP))
+	if (strlen(path) >= sizeof(copy))
 		return false;
-	if (fd >= 0)
-		return is_own_link(fd);
 	(void)snprintf(copy, sizeof(copy), "%s", path);
 	for (int i = 0; i < LINKS_MAX && found > 0; i++)
 		found = expand_link(base_fd, copy);
 	return found == -ELOOP;
+}
+
+bool self_in_links(int base_fd, const char *path)
+{
+	/* The same look-up without links: most that fail have none. */
+	_own_(closep) int fd = sys_openat2(base_fd, path, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
+	if (fd >= 0)
+		return is_own_link(fd);
+	return fd == -ELOOP && links_lead_there(base_fd, path);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * socketcall of i386: what the filter could read in registers elsewhere lies in memory here, so
- * the sockets are made by the monitor, in the box's network namespace, from its own copy of the
- * arguments.
+ * the sockets are made by the monitor, in the box's network namespace, with the caller's ids and
+ * capabilities, from its own copy of the arguments.
  */
 #include "base/own.h"
 #include "monitor/carry.h"
@@ -27,12 +27,17 @@ static int add_fd(const struct call *call, int fd, int type, bool send)
 
 static int64_t make_socket(const struct call *call)
 {
+	struct task_entry entry;
+	int r = task_enter(&call->task, 0, &entry);
+
+	if (r < 0)
+		return r;
 	_own_(closep) int fd = SYS_RESULT(
 		socket((int)call->args[0], (int)call->args[1] | SOCK_CLOEXEC, (int)call->args[2]));
-
+	task_leave(&entry);
 	if (fd < 0)
 		return fd;
-	int r = add_fd(call, fd, (int)call->args[1], true);
+	r = add_fd(call, fd, (int)call->args[1], true);
 	/* EMFILE is the guest's own limit. */
 	return r < 0 ? r : CARRY_SENT;
 }
@@ -46,14 +51,14 @@ static bool has_room_for_two(const struct task *task)
 	unsigned long count = 0;
 
 	(void)snprintf(path, sizeof(path), "%d/limits", task->tid);
-	if (sys_read_file(task->proc_fd, path, text, sizeof(text)) < 0)
+	if (sys_read_file(rights_proc(task->proc), path, text, sizeof(text)) < 0)
 		return false;
 	const char *line = strstr(text, "Max open files");
 	if (line == NULL)
 		return false;
 	unsigned long limit = strtoul(line + sizeof("Max open files") - 1, NULL, 10);
 	(void)snprintf(path, sizeof(path), "%d/fd", task->tid);
-	int fd = sys_openat(task->proc_fd, path, O_RDONLY | O_DIRECTORY);
+	int fd = sys_openat(rights_proc(task->proc), path, O_RDONLY | O_DIRECTORY);
 	_own_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
@@ -68,9 +73,14 @@ static int64_t make_pair(const struct call *call)
 	int fds[2] = {-1, -1};
 	int32_t gfds[2];
 	int type = (int)call->args[1];
-	int r = SYS_RESULT(
-		socketpair((int)call->args[0], type | SOCK_CLOEXEC, (int)call->args[2], fds));
+	struct task_entry entry;
+	int r = task_enter(&call->task, 0, &entry);
 
+	if (r < 0)
+		return r;
+	r = SYS_RESULT(
+		socketpair((int)call->args[0], type | SOCK_CLOEXEC, (int)call->args[2], fds));
+	task_leave(&entry);
 	if (r < 0)
 		return r;
 	_own_(closep) int first_fd = fds[0];
@@ -88,7 +98,5 @@ static int64_t make_pair(const struct call *call)
 
 int64_t carry_socket(const struct call *call)
 {
-	if (!task_valid(&call->task))
-		return -ESRCH;
 	return call->sc == SC_socketpair ? make_pair(call) : make_socket(call);
 }

@@ -21,7 +21,7 @@
 
 static struct task task_of(const struct monitor *monitor, pid_t tid)
 {
-	return (struct task){.tid = tid, .listener_fd = -1, .proc_fd = monitor->proc_fd};
+	return (struct task){.tid = tid, .listener_fd = -1, .proc = monitor->proc};
 }
 
 static void tell_began(struct monitor *monitor, pid_t tid)
@@ -370,9 +370,8 @@ static void at_exec(struct monitor *monitor, struct tracee *t)
 	space_new(t);
 	t->executed = true;
 	if (t->image != NULL &&
-	    !image_runs(
-		    &(struct task){.tid = t->tid, .listener_fd = -1, .proc_fd = monitor->proc_fd},
-		    t->image)) {
+	    !image_runs(&(struct task){.tid = t->tid, .listener_fd = -1, .proc = monitor->proc},
+			t->image)) {
 		t->call.task.tid = t->tid;
 		(void)monitor_refuse(monitor, &t->call, EACCES,
 				     "another program than was decided on");

@@ -10,13 +10,17 @@
 #include <string.h>
 #include <sys/fsuid.h>
 
-#define PAGE 4096U
+#define PAGE  4096U
+#define SHORT 256U
 
 int task_read(const struct task *task, struct gaddr from, void *to, size_t length)
 {
 	struct iovec local = {.iov_base = to, .iov_len = length};
 	struct iovec remote = {.iov_base = (void *)(uintptr_t)from.v, .iov_len = length};
 	ssize_t n = SYS_RESULT(process_vm_readv(task->tid, &local, 1, &remote, 1, 0));
+
+	if (rights_wanted(n))
+		n = SYS_RESULT(process_vm_readv(task->tid, &local, 1, &remote, 1, 0));
 
 	return n == (ssize_t)length ? 0 : -EFAULT;
 }
@@ -26,6 +30,9 @@ int task_write(const struct task *task, struct gaddr to, const void *from, size_
 	struct iovec local = {.iov_base = (void *)(uintptr_t)from, .iov_len = length};
 	struct iovec remote = {.iov_base = (void *)(uintptr_t)to.v, .iov_len = length};
 	ssize_t n = SYS_RESULT(process_vm_writev(task->tid, &local, 1, &remote, 1, 0));
+
+	if (rights_wanted(n))
+		n = SYS_RESULT(process_vm_writev(task->tid, &local, 1, &remote, 1, 0));
 
 	return n == (ssize_t)length ? 0 : -EFAULT;
 }
@@ -55,6 +62,9 @@ ssize_t task_read_string(const struct task *task, struct gaddr from, char *to, s
 		uint64_t at = from.v + used;
 		size_t part = PAGE - (size_t)(at % PAGE);
 
+		/* Most are short, and what lies behind them would only fill caches. */
+		if (used == 0 && part > SHORT)
+			part = SHORT;
 		if (part > size - used)
 			part = size - used;
 		int r = task_read(task, (struct gaddr){at}, to + used, part);
@@ -98,7 +108,7 @@ static unsigned long open_limit(const struct task *task)
 	const char *line = NULL;
 
 	(void)snprintf(path, sizeof(path), "%d/limits", task->tid);
-	if (sys_read_file(task->proc_fd, path, limits, sizeof(limits)) >= 0)
+	if (sys_read_file(rights_proc(task->proc), path, limits, sizeof(limits)) >= 0)
 		line = strstr(limits, name);
 	return line != NULL ? strtoul(line + sizeof(name) - 1, NULL, 10) : ULONG_MAX;
 }
@@ -112,7 +122,7 @@ bool task_has_number_left(const struct task *task)
 
 	(void)snprintf(path, sizeof(path), "%d/fd", task->tid);
 	/* How many are open; before 6.2 it is 0 always. */
-	if (sys_fstatat(task->proc_fd, path, &st, 0) == 0 && st.st_size > 0 &&
+	if (sys_fstatat(rights_proc(task->proc), path, &st, 0) == 0 && st.st_size > 0 &&
 	    (unsigned long)st.st_size < limit)
 		return true;
 	/* The first number that has no place in the table yet. */
@@ -127,7 +137,7 @@ ssize_t task_read_link(const struct task *task, const char *name, char *to, size
 	char path[64];
 
 	(void)snprintf(path, sizeof(path), "%d/%s", task->tid, name);
-	ssize_t n = sys_readlinkat(task->proc_fd, path, to, size - 1);
+	ssize_t n = sys_readlinkat(rights_proc(task->proc), path, to, size - 1);
 	to[n < 0 ? 0 : n] = '\0';
 	return n;
 }
@@ -137,7 +147,9 @@ ssize_t task_read_status(const struct task *task, char *buffer, size_t size)
 	char path[64];
 
 	(void)snprintf(path, sizeof(path), "%d/status", task->tid);
-	return sys_read_file(task->proc_fd, path, buffer, size);
+	/* Anybody may read it, and reads the same. */
+	ssize_t n = sys_read_file(rights_proc_at_rest(task->proc), path, buffer, size);
+	return rights_wanted(n) ? sys_read_file(rights_proc(task->proc), path, buffer, size) : n;
 }
 
 const char *task_status_field(const char *status, const char *name)

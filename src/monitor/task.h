@@ -6,6 +6,8 @@
 #ifndef CLOCHE_MONITOR_TASK_H
 #define CLOCHE_MONITOR_TASK_H
 
+#include "monitor/rights.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,10 +21,10 @@ struct gaddr {
 #define TASK_GROUPS_MAX 64
 
 struct task {
-	pid_t tid;	 /* in the monitor's PID namespace */
-	int listener_fd; /* borrowed; -1: it is stopped, and traced by us */
-	uint64_t id;	 /* of the notification */
-	int proc_fd;	 /* borrowed: the monitor's /proc */
+	pid_t tid;	      /* in the monitor's PID namespace */
+	int listener_fd;      /* borrowed; -1: it is stopped, and traced by us */
+	uint64_t id;	      /* of the notification */
+	struct own_proc proc; /* borrowed: the monitor's */
 };
 
 /* The exact number of bytes or -EFAULT. */

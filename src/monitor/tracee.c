@@ -2,6 +2,7 @@
 #include "monitor/tracee.h"
 
 #include "base/own.h"
+#include "calls/multiplex.h"
 #include "monitor/deep.h"
 #include "monitor/hear.h"
 #include "sys/sys.h"
@@ -132,7 +133,7 @@ uint64_t tracee_start(const struct task *task)
 	char text[1024];
 
 	(void)snprintf(path, sizeof(path), "%d/stat", task->tid);
-	if (sys_read_file(task->proc_fd, path, text, sizeof(text)) < 0)
+	if (sys_read_file(rights_proc(task->proc), path, text, sizeof(text)) < 0)
 		return 0;
 	/* The 22nd field; the second is a name, which may have anything in it. */
 	const char *p = strrchr(text, ')');
@@ -287,10 +288,10 @@ static size_t rounded(size_t length)
 }
 
 /* Room in the area for all that is to be there. */
-static int take_area(struct stops *stops, struct tracee *t)
+static int take_area(struct stops *stops, struct tracee *t, const struct multiplexed_whole *whole)
 {
 	const struct call *call = &t->call;
-	size_t total = 0;
+	size_t total = whole->word_arg >= 0 ? rounded(sizeof(whole->word)) : 0;
 
 	for (unsigned i = 0; i < CALL_ARGS_MAX; i++)
 		total += call->memory[i].looked ? rounded(call->memory[i].length) : 0;
@@ -314,33 +315,66 @@ static int expect_image(struct tracee *t)
 	return image_find(&t->call, t->image);
 }
 
-int tracee_place_arguments(struct stops *stops, struct tracee *t,
-			   struct user_regs_struct *registers)
+/* The arguments as they are to be, with what they point at in the area. How much of that is used.
+ */
+static size_t place_memory(struct stops *stops, const struct tracee *t,
+			   struct multiplexed_whole *made)
 {
-	struct call *call = &t->call;
-	uint8_t changed = call->apart ? UINT8_MAX : call->changed_args;
-	int number = call_make_number(call);
+	const struct call *call = &t->call;
 	size_t used = 0;
-	int r = number < 0 ? -EPERM : expect_image(t);
 
-	if (r == 0)
-		r = take_area(stops, t);
-
-	if (r < 0)
-		return r;
-	registers->orig_rax = (uint64_t)number;
 	for (unsigned i = 0; i < CALL_ARGS_MAX; i++) {
 		const struct call_memory *memory = &call->memory[i];
 		uint64_t at = t->area_offset + used;
 
-		if (memory->looked && memory->bytes != NULL) {
-			deep_place(call, memory, stops->area.map + at, AREA_ADDRESS + at);
-			tracee_set_argument(registers, call->abi, i, AREA_ADDRESS + at);
-			used += rounded(memory->length);
-		} else if ((changed & (1U << i)) != 0) {
-			tracee_set_argument(registers, call->abi, i, call->args[i]);
-		}
+		made->args[i] = call->args[i];
+		if (!memory->looked || memory->bytes == NULL)
+			continue;
+		deep_place(call, memory, stops->area.map + at, AREA_ADDRESS + at);
+		made->args[i] = AREA_ADDRESS + at;
+		made->known |= (uint8_t)(1U << i);
+		used += rounded(memory->length);
 	}
+	return used;
+}
+
+/* It is made as ipc after all. */
+static void place_whole(struct stops *stops, const struct tracee *t, size_t used,
+			struct multiplexed_whole *made)
+{
+	uint64_t at = t->area_offset + used;
+	uint64_t args[CALL_ARGS_MAX];
+
+	memcpy(args, made->args, sizeof(args));
+	(void)multiplex_whole(t->call.info, args, made); /* It said so before. */
+	if (made->word_arg < 0)
+		return;
+	memcpy(stops->area.map + at, &made->word, sizeof(made->word));
+	made->args[made->word_arg] = AREA_ADDRESS + at;
+}
+
+int tracee_place_arguments(struct stops *stops, struct tracee *t,
+			   struct user_regs_struct *registers)
+{
+	struct call *call = &t->call;
+	struct multiplexed_whole made = {.number = call_make_number(call), .word_arg = -1};
+	bool whole = made.number < 0;
+
+	if (whole && (!call->apart || !multiplex_whole(call->info, call->args, &made)))
+		return -EPERM;
+	int r = expect_image(t);
+	if (r == 0)
+		r = take_area(stops, t, &made);
+	if (r < 0)
+		return r;
+	made.known = call->apart ? UINT8_MAX : call->changed_args;
+	size_t used = place_memory(stops, t, &made);
+	if (whole)
+		place_whole(stops, t, used, &made);
+	registers->orig_rax = (uint64_t)made.number;
+	for (unsigned i = 0; i < CALL_ARGS_MAX; i++)
+		if ((made.known & (1U << i)) != 0)
+			tracee_set_argument(registers, call->abi, i, made.args[i]);
 	return 0;
 }
 

@@ -58,7 +58,7 @@ static void run_hooks(const struct policy *policy)
 	static const char path[] = "/etc/hostname";
 	const uint64_t args[CALL_ARGS_MAX] = {(uint64_t)AT_FDCWD, (uintptr_t)path, O_RDONLY};
 	struct hooks *hooks = hooks_lua(policy);
-	struct call call = {.task = {.tid = getpid(), .listener_fd = -1, .proc_fd = -1}};
+	struct call call = {.task = {.tid = getpid(), .listener_fd = -1, .proc = {-1}}};
 
 	if (hooks == NULL)
 		return;

@@ -245,6 +245,54 @@ static void system_v(void)
 	semctl(id, 0, IPC_RMID, argument);
 }
 
+#ifdef __i386__
+/* ipc as it was before structures grew: no library asks so any more, old programs do. */
+static long ipc(unsigned call, long first, long second, long third, const void *pointer)
+{
+	return syscall(SYS_ipc, call, first, second, third, pointer, 0);
+}
+
+static void old_layouts(void)
+{
+	/* sembuf, then what the kernel called semid_ds, msqid_ds and shmid_ds. */
+	struct sembuf operation = {0, -1, IPC_NOWAIT};
+	unsigned short old[64] = {0};
+	uint32_t word = (uint32_t)(uintptr_t)old;
+	uint32_t three = 3;
+	uint32_t address = 0;
+	uint32_t pause[2] = {0, 1000};
+	int id = semget(IPC_PRIVATE, 2, IPC_CREAT | 0640);
+
+	check(ipc(3, id, 1, SETVAL, &three) == 0 && ipc(3, id, 1, GETVAL, &three) == 3 &&
+		      ipc(3, id, 0, GETVAL, &three) == 0,
+	      "semaphores_are_set_and_read");
+	check(ipc(3, id, 0, IPC_STAT, &word) == 0 && (old[6] & 0777) == 0640 && old[20] == 2,
+	      "semaphores_by_the_old_layout");
+	old[6] = 0600;
+	check(ipc(3, id, 0, IPC_SET, &word) == 0 && ipc(3, id, 0, IPC_STAT, &word) == 0 &&
+		      (old[6] & 0777) == 0600,
+	      "and_changed");
+	check_fails(ipc(3, id, 0, 99, &word), EINVAL, "no_such_command");
+	check_fails(ipc(3, id, 0, IPC_STAT, (void *)1), EFAULT, "no_such_place");
+	check_fails(ipc(4, id, 1, (long)pause, &operation), EAGAIN, "would_wait");
+	check(ipc(3, id, 0, IPC_RMID, &word) == 0, "and_removed");
+	id = msgget(IPC_PRIVATE, IPC_CREAT | 0620);
+	memset(old, 0, sizeof(old));
+	check(ipc(14, id, IPC_STAT, 0, old) == 0 && (old[6] & 0777) == 0620,
+	      "queues_by_the_old_layout");
+	check(ipc(14, id, IPC_RMID, 0, NULL) == 0, "and_they_are_gone");
+	id = shmget(IPC_PRIVATE, 12288, IPC_CREAT | 0604);
+	memset(old, 0, sizeof(old));
+	check(ipc(24, id, IPC_STAT, 0, old) == 0 && (old[6] & 0777) == 0604 && old[8] == 12288,
+	      "memory_by_the_old_layout");
+	check(ipc(21, id, SHM_RDONLY, (long)&address, NULL) == 0 && address != 0 &&
+		      *(volatile int *)(uintptr_t)address == 0 &&
+		      shmdt((void *)(uintptr_t)address) == 0,
+	      "memory_is_attached");
+	check(ipc(24, id, IPC_RMID, 0, NULL) == 0, "and_it_is_gone");
+}
+#endif
+
 static void queues(void)
 {
 	struct mq_attr attributes = {.mq_maxmsg = 4, .mq_msgsize = 32};
@@ -349,6 +397,9 @@ int main(void)
 	servers(false);
 	servers(true);
 	system_v();
+#ifdef __i386__
+	old_layouts();
+#endif
 	queues();
 	events();
 	futexes();

@@ -109,3 +109,7 @@ shows_failures() {
 @test "processes that are stopped rest, and go on where they were" {
 	same_in_a_box g_stopped
 }
+
+@test "each call has the rights of its caller, whoever called before" {
+	same_in_a_box g_rights
+}

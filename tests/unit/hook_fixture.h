@@ -102,7 +102,7 @@ static void logs(struct fixture *f, const char *expected)
 /* A call of this process; released by call_done. */
 static struct call begin(enum abi abi, enum sc sc, const uint64_t args[CALL_ARGS_MAX])
 {
-	struct call call = {.task = {.tid = getpid(), .listener_fd = -1, .proc_fd = -1}};
+	struct call call = {.task = {.tid = getpid(), .listener_fd = -1, .proc = {-1}}};
 
 	call_begin(&call, abi, (uint32_t)calls_table[sc].number[abi], args);
 	return call;
