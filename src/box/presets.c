@@ -61,6 +61,23 @@ static int add(struct presets *presets, char *text, bool is_new)
 	return 0;
 }
 
+/* Takes what is in `older`. */
+static int put_before(struct presets *presets, struct presets *older)
+{
+	size_t count = older->count + presets->count;
+	struct preset_line *list = calloc(count, sizeof(*list));
+
+	if (list == NULL)
+		return -ENOMEM;
+	memcpy(list, older->list, older->count * sizeof(*list));
+	if (presets->count > 0)
+		memcpy(list + older->count, presets->list, presets->count * sizeof(*list));
+	free(presets->list);
+	*presets = (struct presets){.list = list, .count = count};
+	older->count = 0;
+	return 0;
+}
+
 int presets_read(struct presets *presets, int layer_fd, bool is_new)
 {
 	_own_(freep) char *text = NULL;
@@ -71,21 +88,10 @@ int presets_read(struct presets *presets, int layer_fd, bool is_new)
 	for (char *line; r == 0 && (line = strsep(&rest, "\n")) != NULL;)
 		if (*line != '\0')
 			r = add(&all, line, is_new);
-	struct preset_line *list =
-		r < 0 || all.count == 0
-			? NULL
-			: realloc(all.list, (all.count + presets->count) * sizeof(*list));
-	if (r == 0 && all.count > 0 && list == NULL)
-		r = -ENOMEM;
-	if (r < 0 || all.count == 0) {
-		presets_done(&all);
-		return r;
-	}
-	if (presets->count > 0)
-		memcpy(list + all.count, presets->list, presets->count * sizeof(*list));
-	free(presets->list);
-	*presets = (struct presets){.list = list, .count = all.count + presets->count};
-	return 0;
+	if (r == 0 && all.count > 0)
+		r = put_before(presets, &all);
+	presets_done(&all);
+	return r;
 }
 
 static int add_line(struct buf *buf, const struct preset *preset)
@@ -174,7 +180,7 @@ int presets_merge(int upper_fd, int lower_fd)
 
 	if (r == 0)
 		r = layer_read_views(lower_fd, FILE_NAME, &lower);
-	if (r < 0 || *upper == '\0')
+	if (r < 0 || upper == NULL || lower == NULL || *upper == '\0')
 		return r;
 	buf_init(&all, 2 * TEXT_MAX);
 	/* Not done yet, as by a merge that was interrupted. */

@@ -74,7 +74,7 @@ int diff_registry(const struct changes *changes, const struct change *change, re
 	if (known)
 		r = open_hive(changes, change, true, &before, err);
 	/* What the policy has put there is not what programs have changed. */
-	if (known && r == 0 && diff_is_of_prefix(changes, change))
+	if (known && r == 0 && lasting.part != NULL && diff_is_of_prefix(changes, change))
 		r = presets_carry_out(&changes->stack->presets, lasting.part->file, &before, err);
 	if (known && r == 0)
 		r = registry_compare(&before, &after, tell_lasting, &lasting);

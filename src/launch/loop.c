@@ -21,7 +21,7 @@
 #define RECOUNT_MS    1000
 #define RECOUNT_RATIO 20
 #define LAST_WORDS_MS 1000 /* then the monitor is killed, whatever it still has to say */
-#define REGISTRY_MS   2000 /* and a Windows box, whether it has written its registry or not */
+#define REGISTRY_MS   5000 /* and a Windows box, whether it has written its registry or not */
 
 struct loop {
 	struct launch *launch;

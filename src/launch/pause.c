@@ -44,7 +44,7 @@ static bool may_have_registry(const struct running_box *box)
 }
 
 /* Longer than the launcher waits. */
-#define ASK_TIMEOUT_MS 4000
+#define ASK_TIMEOUT_MS 7000
 
 /* True: the box has ended, in order. */
 static bool ask_launcher(const struct running_box *box, int monitor_fd)

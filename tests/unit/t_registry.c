@@ -296,6 +296,60 @@ static void hives_are_edited(void **state)
 	       "A HKLM\\N\nA HKLM\\N\\K\nA HKLM\\N\\K : (Default) = REG_SZ \"v\"\n");
 }
 
+static void written(const char *text, const char *wanted)
+{
+	struct buf out;
+
+	buf_init(&out, 4096);
+	assert_int_equal(hive_write_text(&out, text, "\""), 0);
+	assert_string_equal(buf_string(&out), wanted);
+	buf_done(&out);
+}
+
+/* Else what a policy has put there would look changed when Wine has written it anew. */
+static void text_is_written_as_wine_writes_it(void **state)
+{
+	(void)state;
+	written("plain C:\\x \"quoted\"", "plain C:\\\\x \\\"quoted\\\"");
+	written("\xc3\xbcx", "\\xfcx");
+	written("\xc3\xbc"
+		"a",
+		"\\x00fca");
+	written("\xe2\x82\xac!", "\\x20ac!");
+	written("\xf0\x9f\x98\x80"
+		"0",
+		"\\xd83d\\xde000");
+	written("\xf0\x9f\x98\x80.", "\\xd83d\\xde00.");
+	written("\t\x01"
+		"7\x01"
+		"8",
+		"\\t\\0017\\18");
+}
+
+static void users_are_renamed(void **state)
+{
+	static const char before[] = HEAD "[Environment] 1\n"
+					  "\"TEMP\"=\"C:\\\\users\\\\user\\\\Temp\"\n"
+					  "\"HOME\"=\"C:\\\\users\\\\user\"\n"
+					  "\"OTHER\"=\"C:\\\\users\\\\user2\"\n"
+					  "\"USERNAME\"=\"user\"\n"
+					  "\"WORD\"=\"user\"\n";
+	static const char after[] = HEAD "[Environment] 1\n"
+					 "\"TEMP\"=\"C:\\\\users\\\\ada\\\\Temp\"\n"
+					 "\"HOME\"=\"C:\\\\users\\\\ada\"\n"
+					 "\"OTHER\"=\"C:\\\\users\\\\user2\"\n"
+					 "\"USERNAME\"=\"ada\"\n"
+					 "\"WORD\"=\"user\"\n";
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 4096);
+	assert_int_equal(
+		hive_rename_user((struct raw){before, strlen(before)}, "user", "ada", &out), 0);
+	assert_string_equal(buf_string(&out), after);
+	buf_done(&out);
+}
+
 static void orders_that_are_none_are_refused(void **state)
 {
 	static const char *const texts[] = {
@@ -378,6 +432,8 @@ int main(void)
 		cmocka_unit_test(nonsense_is_counted_and_left_out),
 		cmocka_unit_test(data_that_is_none_is_unreadable),
 		cmocka_unit_test(hives_are_edited),
+		cmocka_unit_test(text_is_written_as_wine_writes_it),
+		cmocka_unit_test(users_are_renamed),
 		cmocka_unit_test(orders_that_are_none_are_refused),
 		cmocka_unit_test(a_policy_becomes_orders),
 	};

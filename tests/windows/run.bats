@@ -267,7 +267,7 @@ waited() { # WORD STATUS: the box has ended so, and has the word
 	SECONDS=0
 	cloche kill "$BOX"
 	succeeds
-	((SECONDS < 9 * ${CLOCHE_SLOW:-1})) || tell "it took $SECONDS s"
+	((SECONDS < 12 * ${CLOCHE_SLOW:-1})) || tell "it took $SECONDS s"
 	wait "$LAUNCHER" || true
 	wait "$STOPPER" || true
 	exec 7>&-

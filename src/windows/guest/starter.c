@@ -374,44 +374,82 @@ static int status_of(int status, const struct relay *relay)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+struct options {
+	bool waits;
+	bool discards;
+	bool has_desktop;
+	bool live;
+	int page_fd;
+};
+
+/* Those that have no value; false: it is another. */
+static bool take_word(struct options *options, const char *word)
+{
+	const struct {
+		const char *word;
+		bool *value;
+	} rows[] = {
+		{"--wait", &options->waits},
+		{"--desktop", &options->has_desktop},
+		{"--live", &options->live},
+		{"--discard", &options->discards},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strcmp(word, rows[i].word) != 0)
+			continue;
+		*rows[i].value = true;
+		return true;
+	}
+	return false;
+}
+
+static void take_value(struct options *options, const char *word, const char *value)
+{
+	static const struct {
+		const char *word;
+		void (*set)(const char *value);
+	} rows[] = {
+		{"--drive", set_drive},
+		{"--registry", set_registry},
+		{"--user", set_user},
+		{"--serial", set_serial},
+	};
+
+	if (strcmp(word, "--pictures") == 0)
+		options->page_fd = (int)strtol(value, NULL, 10);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcmp(word, rows[i].word) == 0)
+			rows[i].set(value);
+}
+
+/* In the order in which they stand. Where the loader stands, behind "--". */
+static int take_options(struct options *options, int argc, char **argv)
+{
+	int at = 1;
+
+	for (; at < argc && strcmp(argv[at], "--") != 0; at++)
+		if (!take_word(options, argv[at]) && at + 1 < argc) {
+			take_value(options, argv[at], argv[at + 1]);
+			at++;
+		}
+	return at;
+}
+
 int main(int argc, char **argv)
 {
 	struct starter starter = {0};
-	bool waits = false;
-	bool has_desktop = false;
-	bool live = false;
-	int page_fd = -1;
-	bool discards = false;
+	struct options options = {.page_fd = -1};
 	sigset_t mask;
-	int at = 1;
 
 	clear_drives();
 	each_server(remove_directory, NULL); /* What a run that was killed has left. */
-	for (; at < argc && strcmp(argv[at], "--") != 0; at++) {
-		if (strcmp(argv[at], "--wait") == 0)
-			waits = true;
-		else if (strcmp(argv[at], "--desktop") == 0)
-			has_desktop = true;
-		else if (strcmp(argv[at], "--live") == 0)
-			live = true;
-		else if (strcmp(argv[at], "--pictures") == 0 && at + 1 < argc)
-			page_fd = (int)strtol(argv[++at], NULL, 10);
-		else if (strcmp(argv[at], "--discard") == 0)
-			discards = true;
-		else if (strcmp(argv[at], "--drive") == 0 && at + 1 < argc)
-			set_drive(argv[++at]);
-		else if (strcmp(argv[at], "--registry") == 0 && at + 1 < argc)
-			set_registry(argv[++at]);
-		else if (strcmp(argv[at], "--user") == 0 && at + 1 < argc)
-			set_user(argv[++at]);
-		else if (strcmp(argv[at], "--serial") == 0 && at + 1 < argc)
-			set_serial(argv[++at]);
-	}
+	int at = take_options(&options, argc, argv);
 	if (at + 1 >= argc) {
 		(void)fprintf(stderr, "usage: starter [--wait] [--drive L:PATH] -- LOADER ...\n");
 		return EXIT_OURS;
 	}
-	if (has_desktop && !desktop_start(&starter.desktop, page_fd, live))
+	if (options.has_desktop && !desktop_start(&starter.desktop, options.page_fd, options.live))
 		fail("its screen");
 	block_signals(&mask);
 	starter.signal_fd = open_signals();
@@ -422,10 +460,10 @@ int main(int argc, char **argv)
 	start_server(&mask);
 	starter.child = start(&starter, argv + at, &mask);
 	int status = serve(&starter);
-	if (!discards || waits)
-		end_server(waits, starter.end_fd);
+	if (!options.discards || options.waits)
+		end_server(options.waits, starter.end_fd);
 	(void)relay_pass(&starter.relay);
-	if (has_desktop)
+	if (options.has_desktop)
 		desktop_remove_traces();
 	/* So that it can be told what killed the program, such as its memory. */
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && !starter.relay.closed)

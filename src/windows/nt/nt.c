@@ -14,6 +14,9 @@
  * Built for both bitnesses without a C library of its own; it uses that of the process.
  */
 #include "calls/nt_mark.h"
+#ifdef __i386__
+#include "windows/nt/fast.h"
+#endif
 #include "windows/nt/light.h"
 
 #include <dlfcn.h>
@@ -165,6 +168,19 @@ static void include_others(void)
 {
 }
 
+#define SIGACTION sigaction
+
+static bool is_fast(const greg_t *registers)
+{
+	(void)registers;
+	return false;
+}
+
+static volatile uint8_t *fast_begin(void)
+{
+	return NULL;
+}
+
 #else
 
 #define OWN_ARCH AUDIT_ARCH_I386
@@ -183,11 +199,37 @@ static void answer(greg_t *registers, unsigned arch)
 	registers[RESULT] = (greg_t)STATUS_INVALID_SYSTEM_SERVICE;
 }
 
-/* The C library goes by the vdso's fast call, after which the kernel goes on in the vdso whoever
- * made it: such a call of the program's is Linux's. (The other way, int 0x80, takes several
- * microseconds in a virtual machine.) */
+#define SIGACTION fast_sigaction
+
+/* In the vdso: true when it is done with. */
+static bool is_fast(greg_t *registers)
+{
+	volatile uint8_t *selector;
+
+	if ((uintptr_t)registers[PC] - vdso > VDSO_SIZE)
+		return false;
+	switch (fast_look((const uintptr_t *)registers[REG_ESP], (uint32_t)registers[RESULT])) {
+	case FAST_PROGRAM:
+		answer(registers, OWN_ARCH);
+		return true;
+	case FAST_SIGRETURN:
+		selector = fast_begin();
+		if (selector == NULL)
+			return false;
+		*selector = 0; /* Until the C library's next call. */
+		registers[PC] -= 2;
+		return true;
+	case FAST_UNIX:
+		break;
+	}
+	return false;
+}
+
+/* Where fast calls cannot be told apart they are Linux's. */
 static void include_others(void)
 {
+	if (fast_set_up(native_start, native_end, vdso))
+		return;
 	include_object(_r_debug);
 	include(vdso, vdso + VDSO_SIZE);
 }
@@ -212,6 +254,8 @@ static void on_call(int signal, siginfo_t *info, void *arg)
 	(void)signal;
 	if (info->si_code != SYS_USER_DISPATCH)
 		registers[RESULT] = -ENOSYS; /* A filter of the program's own. */
+	else if (info->si_arch == OWN_ARCH && is_fast(registers))
+		; /* Done. */
 	else if (info->si_arch == OWN_ARCH && is_unix((uintptr_t)registers[PC]))
 		make(registers);
 	else
@@ -222,7 +266,7 @@ static void on_call(int signal, siginfo_t *info, void *arg)
 static void begin(void)
 {
 	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, native_start,
-		  native_end - native_start, 0UL) < 0)
+		  native_end - native_start, fast_begin()) < 0)
 		fail();
 }
 
@@ -238,6 +282,15 @@ __attribute__((visibility("default"))) int pthread_sigmask(int how, const sigset
 	return sigprocmask(how, set, old) < 0 ? errno : 0;
 }
 
+#ifdef __i386__
+/* Wine's handlers end as ours do. */
+__attribute__((visibility("default"))) int sigaction(int signal, const struct sigaction *action,
+						     struct sigaction *old)
+{
+	return fast_sigaction(signal, action, old);
+}
+#endif
+
 __attribute__((constructor)) static void set_up(void)
 {
 	struct sigaction action = {.sa_sigaction = on_call,
@@ -249,6 +302,6 @@ __attribute__((constructor)) static void set_up(void)
 	vdso = getauxval(AT_SYSINFO_EHDR);
 	include_object((const void *)(uintptr_t)syscall);
 	include_others();
-	if (sigaction(SIGSYS, &action, NULL) < 0)
+	if (SIGACTION(SIGSYS, &action, NULL) < 0)
 		fail();
 }
