@@ -6,6 +6,7 @@
 #include "calls/decoder.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 const struct layout *layout_find(const char *name, enum abi abi)
 {
@@ -66,6 +67,24 @@ static void show_member(struct decoder *decoder, const struct layout *layout,
 	}
 }
 
+/* Devices have a number instead of a size, other files none. */
+static bool is_told(const struct layout *layout, const struct member *member, const uint8_t *bytes,
+		    size_t available)
+{
+	if (layout->array || member->name == NULL)
+		return true;
+	bool device = strcmp(member->name, "st_rdev") == 0;
+	if (!device && strcmp(member->name, "st_size") != 0)
+		return true;
+	for (size_t i = 0; i < layout->member_count; i++) {
+		mode_t mode = (mode_t)member_number(&layout->members[i], bytes, available);
+
+		if (layout->members[i].role == ROLE_mode)
+			return (S_ISCHR(mode) || S_ISBLK(mode)) == device;
+	}
+	return true;
+}
+
 void show_layout(struct decoder *decoder, const char *name, const struct layout *layout,
 		 const uint8_t *bytes, size_t available)
 {
@@ -79,7 +98,8 @@ void show_layout(struct decoder *decoder, const char *name, const struct layout 
 	for (size_t i = 0; i < layout->member_count; i++) {
 		const struct member *member = &layout->members[i];
 
-		if (member->phase != 0 && member->phase != decoder->phase)
+		if ((member->phase != 0 && member->phase != decoder->phase) ||
+		    !is_told(layout, member, bytes, available))
 			continue;
 		if ((size_t)member->offset + member->size > available)
 			break;
