@@ -88,7 +88,8 @@ void call_take_first_message(struct call *call);
 int64_t call_first_message_sent(const struct call *call, int64_t result);
 
 /* The number as which the call is made when it is not the caller's own instruction that makes it,
- * with args then as that wants them; -1: only as the outer call (multiplex_whole), or not at all. */
+ * with args then as that wants them; -1: only as the outer call (multiplex_whole), or not at all.
+ */
 int call_make_number(struct call *call);
 void call_done(struct call *call);
 
