@@ -297,7 +297,7 @@ static void show_siginfo(struct decoder *decoder, const char *name, uint64_t add
 	if (code == -1) /* SI_QUEUE */
 		type = "siginfo_queue";
 	else if (code > 0 && signal == SIGCHLD)
-		type = code == CLD_EXITED ? "siginfo_child" : "siginfo_signalled";
+		type = "siginfo_child";
 	else if (code > 0 && (signal == SIGSEGV || signal == SIGBUS || signal == SIGILL ||
 			      signal == SIGFPE || signal == SIGTRAP))
 		type = "siginfo_fault";

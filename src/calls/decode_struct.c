@@ -5,6 +5,7 @@
  */
 #include "calls/decoder.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -37,6 +38,20 @@ static uint64_t member_number(const struct member *member, const uint8_t *bytes,
 	return load_number(bytes + member->offset, member->size, member->is_signed);
 }
 
+/* What became of a child is a signal, but for one that has ended by itself. */
+static uint8_t role_of(const struct layout *layout, const struct member *member,
+		       const uint8_t *bytes, size_t available)
+{
+	bool status = member->role == ROLE_signal && member->name != NULL &&
+		      strcmp(member->name, "si_status") == 0;
+
+	for (size_t i = 0; status && i < layout->member_count; i++)
+		if (strcmp(layout->members[i].name, "si_code") == 0 &&
+		    member_number(&layout->members[i], bytes, available) == CLD_EXITED)
+			return ROLE_int;
+	return member->role;
+}
+
 static void show_member(struct decoder *decoder, const struct layout *layout,
 			const struct member *member, const uint8_t *bytes, size_t available)
 {
@@ -54,7 +69,7 @@ static void show_member(struct decoder *decoder, const struct layout *layout,
 	} else {
 		struct item item = {.name = name,
 				    .about = member->about,
-				    .role = member->role,
+				    .role = role_of(layout, member, bytes, available),
 				    .size = (uint8_t)member->size,
 				    .is_signed = member->is_signed,
 				    .value = member_number(member, bytes, available),
