@@ -413,6 +413,7 @@ static const struct role_show role_shows[ROLE_COUNT] = {
 	[ROLE_signal] = {show_signal, READ},
 	[ROLE_mode] = {show_mode, READ},
 	[ROLE_dev] = {show_dev, READ},
+	[ROLE_ready] = {show_int, READ},
 	[ROLE_id] = {show_int, READ},
 	[ROLE_key] = {show_key, READ},
 	[ROLE_flags] = {show_flags, READ},

@@ -367,6 +367,11 @@ static bool part_is(const struct decode_line *line, unsigned int arg, const stru
 	       (length == 0 || memcmp(text->data, line->parts.data + start, length) == 0);
 }
 
+static bool is_timeout(const struct decode_line *line)
+{
+	return line->call.result_role == ROLE_ready && line->call.result == 0;
+}
+
 /* What the kernel wrote: instead of the address that was shown on entry, or beside what it read
  * if it changed that. */
 static void add_written(struct decode_line *line, unsigned int arg,
@@ -386,9 +391,18 @@ static void add_written(struct decode_line *line, unsigned int arg,
 	buf_init(&text, PARTS_MAX);
 	writer.out = &text;
 	write_argument(line, arg, DECODE_LEAVE, source, &writer);
-	if (!part_is(line, arg, &text) && line->form == DECODE_TEXT) {
+	bool nothing = is_timeout(line) && text.length == 2 && memcmp(text.data, "[]", 2) == 0;
+	if (line->form == DECODE_TEXT && nothing) {
+		buf_clear(&text); /* Which of them are ready says "Timeout" then. */
+	} else if (!part_is(line, arg, &text) && line->form == DECODE_TEXT) {
+		/* A length is one thing that has changed: "[110 => 2]". */
+		bool length = line->call.shape.roles[arg] == ROLE_lengthp && text.length > 0 &&
+			      text.data[0] == '[' && !out->failed && out->length > 0 &&
+			      out->data[out->length - 1] == ']';
+
+		out->length -= length ? 1 : 0;
 		(void)buf_text(out, " => ");
-		(void)buf_add(out, text.data, text.length);
+		(void)buf_add(out, text.data + length, text.length - length);
 	} else if (!part_is(line, arg, &text)) {
 		char name[64];
 
@@ -433,6 +447,8 @@ static void add_result(const struct decode_line *line, const struct decode_sourc
 		(void)buf_format(out, "-1 %s (%s)", errno_name(error), errno_text(error));
 	} else {
 		decode_result(call, source, &visitor);
+		if (!json && is_timeout(line))
+			(void)buf_text(out, " (Timeout)");
 	}
 }
 

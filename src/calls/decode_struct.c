@@ -5,7 +5,9 @@
  */
 #include "calls/decoder.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const struct layout *layout_find(const char *name, enum abi abi)
 {
@@ -36,6 +38,20 @@ static uint64_t member_number(const struct member *member, const uint8_t *bytes,
 	return load_number(bytes + member->offset, member->size, member->is_signed);
 }
 
+/* What became of a child is a signal, but for one that has ended by itself. */
+static uint8_t role_of(const struct layout *layout, const struct member *member,
+		       const uint8_t *bytes, size_t available)
+{
+	bool status = member->role == ROLE_signal && member->name != NULL &&
+		      strcmp(member->name, "si_status") == 0;
+
+	for (size_t i = 0; status && i < layout->member_count; i++)
+		if (strcmp(layout->members[i].name, "si_code") == 0 &&
+		    member_number(&layout->members[i], bytes, available) == CLD_EXITED)
+			return ROLE_int;
+	return member->role;
+}
+
 static void show_member(struct decoder *decoder, const struct layout *layout,
 			const struct member *member, const uint8_t *bytes, size_t available)
 {
@@ -53,7 +69,7 @@ static void show_member(struct decoder *decoder, const struct layout *layout,
 	} else {
 		struct item item = {.name = name,
 				    .about = member->about,
-				    .role = member->role,
+				    .role = role_of(layout, member, bytes, available),
 				    .size = (uint8_t)member->size,
 				    .is_signed = member->is_signed,
 				    .value = member_number(member, bytes, available),
@@ -64,6 +80,24 @@ static void show_member(struct decoder *decoder, const struct layout *layout,
 				member_number(&layout->members[length_member], bytes, available);
 		show_item(decoder, &item);
 	}
+}
+
+/* Devices have a number instead of a size, other files none. */
+static bool is_told(const struct layout *layout, const struct member *member, const uint8_t *bytes,
+		    size_t available)
+{
+	if (layout->array || member->name == NULL)
+		return true;
+	bool device = strcmp(member->name, "st_rdev") == 0;
+	if (!device && strcmp(member->name, "st_size") != 0)
+		return true;
+	for (size_t i = 0; i < layout->member_count; i++) {
+		mode_t mode = (mode_t)member_number(&layout->members[i], bytes, available);
+
+		if (layout->members[i].role == ROLE_mode)
+			return (S_ISCHR(mode) || S_ISBLK(mode)) == device;
+	}
+	return true;
 }
 
 void show_layout(struct decoder *decoder, const char *name, const struct layout *layout,
@@ -79,7 +113,8 @@ void show_layout(struct decoder *decoder, const char *name, const struct layout 
 	for (size_t i = 0; i < layout->member_count; i++) {
 		const struct member *member = &layout->members[i];
 
-		if (member->phase != 0 && member->phase != decoder->phase)
+		if ((member->phase != 0 && member->phase != decoder->phase) ||
+		    !is_told(layout, member, bytes, available))
 			continue;
 		if ((size_t)member->offset + member->size > available)
 			break;

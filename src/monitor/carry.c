@@ -9,6 +9,7 @@
 
 #include "base/own.h"
 #include "monitor/deep.h"
+#include "monitor/executing.h"
 #include "monitor/self.h"
 #include "monitor/within.h"
 #include "sys/sys.h"
@@ -409,9 +410,18 @@ static int64_t copy_out(const struct job *job, int64_t result)
 		return result;
 	if (output->counted)
 		length = (uint64_t)result < length ? (size_t)result : length;
+	/* Its id may be another's by now, if it was killed. */
+	if (length > 0 && !task_valid(&job->call->task))
+		return -ESRCH;
 	if (length > 0 && task_write(&job->call->task, output->to, output->from, length) < 0)
 		return -EFAULT;
 	return result;
+}
+
+static bool writes_memory(const struct call *call)
+{
+	return call_find_role(call, ROLE_out, 0) >= 0 ||
+	       call_find_role(call, ROLE_struct_out, 0) >= 0;
 }
 
 int64_t carry_out(struct call *call)
@@ -422,6 +432,8 @@ int64_t carry_out(struct call *call)
 	if (call->sc == SC_socket || call->sc == SC_socketpair)
 		return carry_socket(call);
 	if (call->apart || !route_carried(call->sc))
+		return CARRY_CANNOT;
+	if (writes_memory(call) && executing_others(&call->task))
 		return CARRY_CANNOT;
 	job.path_index = call_find_role(call, ROLE_path, 0);
 	for (unsigned i = 0; i < call->shape.arg_count && result == 0; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "calls/nt_mark.h"
+#include "monitor/executing.h"
 #include "monitor/monitor.h"
 #include "sys/sys.h"
 
@@ -200,6 +201,8 @@ struct verdict monitor_decide(struct monitor *monitor, struct call *call)
 		task_forget_authority();
 	if (call->info != NULL && call->sc == SC_chroot)
 		task_changes_root();
+	if (call->info != NULL && (call->sc == SC_execve || call->sc == SC_execveat))
+		executing_note(&call->task);
 	struct verdict verdict = by_policy(monitor, call);
 
 	if (call->info == NULL)

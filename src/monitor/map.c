@@ -244,7 +244,11 @@ bool stop_make_again(struct monitor *monitor, struct call *call)
 	response->id = call->task.id;
 	/* Whatever comes between, a signal for one: the call begins anew and is decided anew. */
 	response->error = -ERESTARTNOINTR;
-	(void)SYS_RESULT(ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SEND, response));
+	if (SYS_RESULT(ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SEND, response)) < 0) {
+		/* It was killed. Who was seized may be the program that took its place. */
+		tracee_forget_call(t);
+		t->state = TRACEE_RUNS;
+	}
 	return true;
 }
 

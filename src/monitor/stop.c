@@ -417,6 +417,8 @@ static void at_stop(struct monitor *monitor, struct tracee *t, int signal)
 		tracee_resume(t, PTRACE_LISTEN, 0); /* Stays stopped, as job control wants it. */
 	else if (t->state == TRACEE_SEIZED)
 		map_begin_again(monitor, t);
+	else if (t->state == TRACEE_RUNS && !t->for_good)
+		tracee_detach(monitor->stops, t, 0); /* Seized instead of another. */
 	else if (t->space == NULL)
 		return; /* A child: its parent's word comes first, and then it goes on. */
 	else

@@ -234,6 +234,14 @@ static void watch_authority(struct plan *plan)
 		plan->entries[changers[i]].authority = true;
 }
 
+/* What is carried out for a thread is answered into its memory; another program's may take its
+ * place (monitor/executing.h). */
+static void watch_programs(struct plan *plan)
+{
+	plan->entries[SC_execve].authority = true;
+	plan->entries[SC_execveat].authority = true;
+}
+
 void plan_make(struct plan *plan, const struct policy *policy, const struct plan_options *options)
 {
 	memset(plan, 0, sizeof(*plan));
@@ -276,8 +284,10 @@ void plan_make(struct plan *plan, const struct policy *policy, const struct plan
 		watch_handlers(plan);
 	if (hooks_notify(plan) && options->capable)
 		watch_authority(plan);
-	if (hooks_carry(plan))
+	if (hooks_carry(plan)) {
 		refuse_landlock(plan);
+		watch_programs(plan);
+	}
 	if (plan_binds(plan))
 		area_protect(plan);
 }

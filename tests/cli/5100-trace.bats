@@ -117,6 +117,24 @@ shows_wild() {
 	line 'mmap\(0x[0-9a-f]+, [0-9]+, [A-Z_|]*, [A-Z_|]*MAP_FIXED[A-Z_|]*, [0-9]+<[^>]*>, 0x[0-9a-f]+\) = 0x'
 }
 
+shows_spellings() {
+	trace "$1" spelled
+	fails_with 7
+	line 'poll\(\[\{fd=-1, events=0\}\], 1, 1\) = 0 \(Timeout\)$'
+	line 'select(6|6_time64)?\(0, .*\) = 0 \(Timeout\)$'
+	# The library of i386 asks by statx.
+	line '"/dev/null", (\{st_mode=S_IFCHR\|0666, st_rdev=makedev\(0x1, 0x3\), \.\.\.\}|.*stx_mode=)'
+	line '"/", (\{st_mode=S_IFDIR\|0[0-7]+, st_size=[0-9]+, \.\.\.\}|.*stx_mode=)'
+	line 'getsockname\(3<.*>, \{sa_family=AF_UNIX\}, \[128 => 2\]\) = 0$'
+	line 'getsockname\(3<.*>, \{sa_family=AF_UNIX\}, \[2\]\) = 0$'
+	line 'waitid\(P_PID, .*si_code=CLD_KILLED, .*si_status=SIGKILL[,}]'
+	line 'waitid\(P_PID, .*si_code=CLD_EXITED, .*si_status=9[,}]'
+}
+
+@test "times that are over, devices, lengths that change and ends of children are spelled as strace does" {
+	for_each_abi shows_spellings
+}
+
 @test "pointers to nowhere are shown as they are" {
 	for_each_abi shows_wild
 }

@@ -105,6 +105,14 @@ hooked() {
 	hooked e_hook_threads hooks hooks-stop
 }
 
+@test "a program in a leader's place is not told what the leader asked for (names)" {
+	hooked e_hook_stale hooks-names
+}
+
+@test "a program in a leader's place is not told what the leader asked for (stopped)" {
+	hooked e_hook_stale hooks hooks-stop
+}
+
 @test "a program in a leader's place is seen for what it is (made again)" {
 	hooked e_hook_takeover hooks
 }

@@ -5,13 +5,16 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -138,6 +141,37 @@ static void refused(void)
 	(void)syscall(SYS_mount, "none", "/mnt", "tmpfs", 0, NULL);
 }
 
+/* What is spelled in a way of its own: times that are over, devices, lengths that change, and what
+ * became of children. */
+static void spelled(void)
+{
+	struct pollfd fds = {.fd = -1};
+	struct timeval soon = {.tv_usec = 1};
+	struct stat st;
+	struct sockaddr_storage name;
+	socklen_t length = sizeof(name);
+	siginfo_t info;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		for (;;)
+			(void)pause();
+	}
+	(void)poll(&fds, 1, 1);
+	(void)select(0, NULL, NULL, NULL, &soon);
+	(void)stat("/dev/null", &st);
+	(void)stat("/", &st);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	(void)getsockname(fd, (struct sockaddr *)&name, &length);
+	(void)getsockname(fd, (struct sockaddr *)&name, &length);
+	(void)kill(pid, SIGKILL);
+	(void)waitid(P_PID, (id_t)pid, &info, WEXITED);
+	pid = fork();
+	if (pid == 0)
+		_exit(9);
+	(void)waitid(P_PID, (id_t)pid, &info, WEXITED);
+}
+
 static void nothing(void)
 {
 }
@@ -151,7 +185,7 @@ int main(int argc, char **argv)
 		{"wild", wild},		{"threads", threads}, {"take-over", take_over},
 		{"children", children}, {"killed", killed},   {"signalled", signalled},
 		{"network", network},	{"refused", refused}, {"descriptors", descriptors},
-		{"nothing", nothing},
+		{"spelled", spelled},	{"nothing", nothing},
 	};
 
 	self = argv[0];
