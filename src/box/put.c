@@ -72,8 +72,8 @@ static int rename_in(int dir_fd, const char *from, const char *to)
 /* Both names may be the same file already: one of us was cut off after the link. */
 static int settle_link(int from_fd, const char *from, int to_fd, const char *to)
 {
-	struct facts old;
-	struct facts new;
+	struct facts old = {0};
+	struct facts new = {0};
 	int r = look_at(from_fd, from, &old);
 
 	if (r == 0)
@@ -85,7 +85,7 @@ static int settle_link(int from_fd, const char *from, int to_fd, const char *to)
 
 static int move_after_look(int from_fd, const char *from, int to_fd, const char *to)
 {
-	struct facts facts;
+	struct facts facts = {0};
 	int r = look_at(to_fd, to, &facts);
 
 	if (r == 0 && is_there(&facts))
@@ -159,7 +159,7 @@ static int put_by_renames(const struct step *step, int dir_fd, const char *name,
 /* What has gone from its place may have become another one after we looked. */
 static int check_old(const struct step *step, int dir_fd)
 {
-	struct facts temp;
+	struct facts temp = {0};
 	int r = look_at(dir_fd, step->temp, &temp);
 
 	return r < 0 ? r : is_old(step, &temp) ? 0 : -ESTALE;
@@ -215,7 +215,7 @@ static int put_aside(const struct step *step, int dir_fd, const char *name, cons
 
 int put_apply(const struct step *step, int dir_fd, const char *name)
 {
-	struct look at;
+	struct look at = {0};
 	int r = look(step, dir_fd, name, &at);
 
 	if (r < 0)
@@ -230,7 +230,7 @@ int put_apply(const struct step *step, int dir_fd, const char *name)
 /* From 2 to 1, or what is new to where it was made. */
 static int withdraw(const struct step *step, int dir_fd, const char *name)
 {
-	struct facts temp;
+	struct facts temp = {0};
 	int r = move_aside(step, dir_fd, name);
 
 	if (r == 0)
@@ -273,7 +273,7 @@ static int take_back_over(const struct step *step, int dir_fd, const char *name,
 
 int put_take_back(const struct step *step, int dir_fd, const char *name)
 {
-	struct look at;
+	struct look at = {0};
 	int r = look(step, dir_fd, name, &at);
 
 	if (r < 0)

@@ -165,12 +165,12 @@ static int move_up(struct removal *removal, int dir_fd, const char *name)
 {
 	char new_name[32];
 
-	/* The box may have the name already. */
+	/* The box may have the name already. Of that an empty directory would be replaced, which is
+	 * to go as well; so this needs no flag, which not every file system knows. */
 	for (int i = 0; i < 1000; i++) {
 		(void)snprintf(new_name, sizeof(new_name), ".deep-%u", removal->moved++);
-		int r = SYS_RAW(SYS_renameat2, dir_fd, name, removal->top_fd, new_name,
-				RENAME_NOREPLACE);
-		if (r != -EEXIST)
+		int r = SYS_RAW(SYS_renameat2, dir_fd, name, removal->top_fd, new_name, 0);
+		if (r != -EEXIST && r != -ENOTEMPTY && r != -ENOTDIR)
 			return r;
 	}
 	return -EEXIST;

@@ -125,9 +125,15 @@ gone" ] || tell "files"
 }
 
 @test "names cannot be exchanged: all is committed" {
+	local deep
+	deep=$(printf 'd/%.0s' {1..120})
+	mkdir -p "deep/$deep"
 	changed_box
+	box -b "$BOX" -- rm -r deep
+	succeeds
 	run "$GUEST_DIR/plain_renames" "$CLOCHE" commit "$BOX"
-	[ "$status" = 0 ]
+	[ "$status" = 0 ] || tell "not all"
+	[ ! -e deep ]
 	is_as_after
 	cloche diff "$BOX"
 	succeeds
