@@ -6,7 +6,9 @@
 #include "windows/screen.h"
 #include "windows/viewer.h"
 
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 static int write_report(struct cloche_report *report, int fd, struct cloche_err *err)
 {
@@ -16,18 +18,42 @@ static int write_report(struct cloche_report *report, int fd, struct cloche_err 
 	return r < 0 ? err_set(err, r, "cannot write the report: %s", errno_text(r)) : 0;
 }
 
-/* Nobody else says why it is over. */
-static void print_limit(const struct cloche_report *report)
+static void wake(int signal)
+{
+	(void)signal;
+}
+
+/* How it ended. Standard error may be a terminal that nobody reads from: that is not waited for. */
+static void print_end(const char *text)
+{
+	const struct sigaction action = {.sa_handler = wake}; /* Without SA_RESTART. */
+	struct sigaction saved;
+	sigset_t alarms;
+
+	(void)sigemptyset(&alarms);
+	(void)sigaddset(&alarms, SIGALRM);
+	(void)sigaction(SIGALRM, &action, &saved);
+	(void)sigprocmask(SIG_UNBLOCK, &alarms, NULL);
+	(void)alarm(1);
+	(void)fprintf(stderr, "cloche: %s\n", text);
+	(void)alarm(0);
+	(void)sigaction(SIGALRM, &saved, NULL);
+}
+
+/* What nobody else says of it. */
+static void print_how(const struct cloche_report *report)
 {
 	static const char *const limits[] = {
-		[CLOCHE_ENDED_WALL] = "time is over (--wall)",
-		[CLOCHE_ENDED_MEMORY] = "memory is at its limit (--memory)",
-		[CLOCHE_ENDED_DISK] = "layer is at its limit (--disk)",
+		[CLOCHE_ENDED_WALL] = "the box was ended: its time is over (--wall)",
+		[CLOCHE_ENDED_MEMORY] = "the box was ended: its memory is at its limit (--memory)",
+		[CLOCHE_ENDED_DISK] = "the box was ended: its layer is at its limit (--disk)",
 	};
 	enum cloche_ended ended = cloche_report_ended(report);
 
-	if ((size_t)ended < ARRAY_LENGTH(limits) && limits[ended] != NULL)
-		(void)fprintf(stderr, "cloche: the box was ended: its %s\n", limits[ended]);
+	if (cloche_report_reason(report)[0] != '\0')
+		print_end(cloche_report_reason(report));
+	else if ((size_t)ended < ARRAY_LENGTH(limits) && limits[ended] != NULL)
+		print_end(limits[ended]);
 }
 
 /* What stays open while the box runs, each -1 where there is none. */
@@ -60,10 +86,8 @@ static int run_box(struct cloche_box *box, char *const *argv, const struct open_
 	int r = cloche_box_run(box, argv, &run, &status, &err);
 	if (r == 0)
 		r = cloche_box_report(box, &report);
-	if (r == 0 && cloche_report_reason(report)[0] != '\0')
-		(void)fprintf(stderr, "cloche: %s\n", cloche_report_reason(report));
 	if (r == 0)
-		print_limit(report);
+		print_how(report);
 	if (r == 0 && open->report >= 0)
 		r = write_report(report, open->report, &err);
 	if (r == 0 && open->picture >= 0)
