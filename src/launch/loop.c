@@ -530,7 +530,8 @@ static int result(struct loop *loop)
 	}
 	if (!loop->exited) {
 		report->end = END_KILLED;
-		(void)err_set(loop->err, -EIO, "the box was ended from outside (its monitor died)");
+		(void)err_set(loop->err, -EIO,
+			      "the box was ended from outside (cloche kill, or its monitor died)");
 		return EXIT_OURS;
 	}
 	if (WIFSIGNALED(loop->wait_status)) {
