@@ -96,10 +96,13 @@ static int show_changes(const char *box, bool lines, struct cloche_err *err)
 	return r < 0 ? r : count;
 }
 
+static volatile sig_atomic_t interrupted;
+
 /* What is being read or waited for ends: nobody has answered. */
 static void end_wait(int signal)
 {
 	(void)signal;
+	interrupted = 1;
 }
 
 static void at_interrupt(void (*handler)(int))
@@ -197,6 +200,23 @@ enum decision {
 	ANSWER_AGAIN
 };
 
+/* Also by what came between the question and the reading. */
+static char *read_answer(FILE *from, char *line, int size)
+{
+	struct pollfd ready = {.fd = fileno(from), .events = POLLIN};
+	sigset_t interrupt;
+	sigset_t saved;
+
+	(void)sigemptyset(&interrupt);
+	(void)sigaddset(&interrupt, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &interrupt, &saved);
+	/* A terminal gives one line at a time: there is nothing in the buffer. */
+	if (interrupted == 0 && isatty(ready.fd) == 1)
+		(void)ppoll(&ready, 1, NULL, &saved);
+	(void)sigprocmask(SIG_SETMASK, &saved, NULL);
+	return interrupted != 0 ? NULL : fgets(line, size, from);
+}
+
 /* From the terminal, whatever the program's input was. Nobody there: what was made stays. */
 static enum decision ask(FILE *from, FILE *to, char *ret_name, size_t size)
 {
@@ -204,7 +224,7 @@ static enum decision ask(FILE *from, FILE *to, char *ret_name, size_t size)
 
 	(void)fprintf(to, "[c]ommit all, c[h]oose, show [l]ines, [k]eep as a box, [d]iscard? ");
 	(void)fflush(to);
-	if (fgets(line, sizeof(line), from) == NULL) {
+	if (read_answer(from, line, sizeof(line)) == NULL) {
 		(void)fputc('\n', to);
 		return ANSWER_KEEP;
 	}
@@ -220,7 +240,7 @@ static enum decision ask(FILE *from, FILE *to, char *ret_name, size_t size)
 	case 'k':
 		(void)fprintf(to, "under which name? ");
 		(void)fflush(to);
-		if (fgets(line, sizeof(line), from) == NULL)
+		if (read_answer(from, line, sizeof(line)) == NULL)
 			return ANSWER_KEEP;
 		(void)snprintf(ret_name, size, "%.*s", (int)strcspn(line, "\n"), line);
 		return ANSWER_KEEP;
@@ -287,6 +307,7 @@ static int settle(const char *box, struct cloche_err *err)
 	at_interrupt(end_wait);
 	for (r = 1; r > 0;) {
 		char name[STORE_NAME_SIZE] = "";
+		interrupted = 0;
 		enum decision answer = terminal == NULL
 					       ? ask(stdin, stderr, name, sizeof(name))
 					       : ask(terminal, terminal, name, sizeof(name));
