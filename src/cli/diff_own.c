@@ -48,6 +48,8 @@ static int find_hive(struct changes *changes, struct change *change, struct cloc
 	bool differs = false;
 	int r = diff_registry(changes, change, tell_any, &differs, &said);
 	change->own = r == 1 && !differs;
+	if (r == -E2BIG)
+		return 0;
 	return r < 0 ? err_set(err, r, "%s", said.text) : 0;
 }
 

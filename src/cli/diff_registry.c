@@ -2,6 +2,7 @@
 #include "cli/diff_registry.h"
 
 #include "base/own.h"
+#include "cli/command.h"
 #include "windows/box.h"
 #include "windows/presets.h"
 #include "windows/value.h"
@@ -85,6 +86,27 @@ int diff_registry(const struct changes *changes, const struct change *change, re
 	return r < 0 ? r : known;
 }
 
+/* The same for who shows them: of a hive that is too large to be looked into only the file is
+ * shown, since a program could make all of a diff fail by one. */
+static int show(const struct changes *changes, const struct change *change, registry_tell *tell,
+		void *context, struct cloche_err *err)
+{
+	int r = diff_registry(changes, change, tell, context, err);
+	struct cloche_err note;
+	char path[2 * PATH_MAX];
+
+	if (r != -E2BIG)
+		return r;
+	if (change_path(changes, change, path, sizeof(path)) >= 0) {
+		(void)err_set(&note, r,
+			      "'%s' of the box or of the host is larger than a registry is: its "
+			      "keys and values are not shown",
+			      path);
+		print_error(&note);
+	}
+	return 0;
+}
+
 struct line_context {
 	const struct registry_part *part;
 	const struct buf *file_line; /* NULL: printed */
@@ -118,7 +140,7 @@ int diff_registry_lines(const struct changes *changes, const struct change *chan
 			const struct buf *file_line, struct cloche_err *err)
 {
 	struct line_context context = {.part = diff_registry_part(change), .file_line = file_line};
-	int r = diff_registry(changes, change, tell_line, &context, err);
+	int r = show(changes, change, tell_line, &context, err);
 
 	if (r == 0)
 		print_line(file_line);
@@ -207,7 +229,7 @@ int diff_registry_json(const struct changes *changes, const struct change *chang
 {
 	struct json_context context = {.part = diff_registry_part(change), .path = path};
 
-	int r = context.part == NULL ? 0 : diff_registry(changes, change, tell_json, &context, err);
+	int r = context.part == NULL ? 0 : show(changes, change, tell_json, &context, err);
 
 	return r < 0 ? r : 0;
 }
@@ -229,7 +251,7 @@ int diff_registry_file(const struct changes *changes, const struct change *chang
 		       struct reg_file *file, struct cloche_err *err)
 {
 	struct file_context context = {.part = diff_registry_part(change), .file = file};
-	int r = context.part == NULL ? 0 : diff_registry(changes, change, tell_file, &context, err);
+	int r = context.part == NULL ? 0 : show(changes, change, tell_file, &context, err);
 
 	file->key = (struct raw){NULL, 0}; /* It was the hive's. */
 	file->part = NULL;

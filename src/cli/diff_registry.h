@@ -15,7 +15,7 @@ const struct registry_part *diff_registry_part(const struct change *change);
 bool diff_is_of_prefix(const struct changes *changes, const struct change *change);
 
 /* Tells each difference from what was below with the policy's presets. 1: it was a hive; 0: it is
- * none, whatever its name is. */
+ * none, whatever its name is; -E2BIG: it is larger than is looked into. */
 int diff_registry(const struct changes *changes, const struct change *change, registry_tell *tell,
 		  void *context, struct cloche_err *err);
 

@@ -90,6 +90,9 @@ bool hive_key_below(struct raw inner, struct raw key)
 
 static int push(struct hive *hive, struct hive_row row)
 {
+	hive->key_bytes += row.key.length;
+	if (hive->count >= HIVE_ROWS_MAX || hive->key_bytes > HIVE_KEYS_MAX)
+		return -E2BIG;
 	if (hive->count == hive->size) {
 		size_t size = hive->size == 0 ? 1024 : 2 * hive->size;
 		struct hive_row *rows = realloc(hive->rows, size * sizeof(*rows));
@@ -254,7 +257,7 @@ static int read_text(struct hive *hive, int fd)
 		return r;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	if (st.st_size > (off_t)HIVE_SIZE_MAX)
+	if (st.st_size > (off_t)HIVE_FILE_MAX)
 		return -E2BIG;
 	size_t size = (size_t)st.st_size;
 	hive->text = malloc(size + 1);

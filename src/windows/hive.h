@@ -17,7 +17,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define HIVE_SIZE_MAX (256U << 20)
+/* Wine's own are a few megabytes; what is larger than these is not looked into. */
+#define HIVE_FILE_MAX (64U << 20)
+#define HIVE_ROWS_MAX 2000000U
+#define HIVE_KEYS_MAX (1U << 30) /* bytes of all rows' keys, each as often as it would be shown */
+/* Of what is written about one: of a byte of it no more than four come. */
+#define HIVE_SIZE_MAX (320U << 20)
 
 struct raw {
 	const char *text; /* borrowed from the hive; not terminated */
@@ -40,10 +45,12 @@ struct hive {
 		*rows; /* owned; sorted, a key before its values and those before its keys */
 	size_t count;
 	size_t size;
-	size_t strange; /* lines that are nothing of a hive */
+	size_t key_bytes; /* of all rows */
+	size_t strange;	  /* lines that are nothing of a hive */
 };
 
-/* `fd` is read from its beginning; -1 is a hive without keys. -E2BIG: larger than HIVE_SIZE_MAX. */
+/* `fd` is read from its beginning; -1 is a hive without keys. -E2BIG: larger than is
+ * looked into. */
 int hive_read(struct hive *ret_hive, int fd, struct cloche_err *err);
 /* The same of a text, which is copied. */
 int hive_from(struct hive *ret_hive, const char *text, size_t length);

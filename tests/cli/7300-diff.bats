@@ -265,6 +265,24 @@ A $HERE/userdef.reg  symlink"
 	succeeds
 }
 
+@test "a registry that is larger than any is a file, and hides nothing else" {
+	hive '[A] 1
+"x"="1"' >user.reg
+	# By its size, and by how long a list of it would be.
+	changed 'echo y >new; truncate -s 300M user.reg
+		printf "WINE REGISTRY Version 2\n\n[%01000000d]\n%s\n" 0 "$(seq 2000 | sed "s/.*/\"&\"=\"x\"/")" >system.reg'
+	prints "A $HERE/new
+A $HERE/system.reg
+M $HERE/user.reg  content, time"
+	complains "'$HERE/user.reg' of the box or of the host is larger than a registry is"
+	complains "'$HERE/system.reg' of the box or of the host is larger than a registry is"
+	cloche diff --json "$BOX"
+	succeeds
+	says "\"$HERE/user.reg\""
+	cloche diff --reg "$BOX"
+	succeeds
+}
+
 @test "what is in directories of the box's own is listed, and cannot be committed" {
 	mkdir -p "$SCRATCH/given/deep"
 	echo x >"$SCRATCH/given/file"
