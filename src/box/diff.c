@@ -326,6 +326,7 @@ static int look_into(struct walk *walk, const struct tree *box_tree, const struc
 	struct found below = {0};
 	struct tree inner = {.host_fd = -1};
 	struct tree inner_below = {.host_fd = -1, .realm = below_tree->realm};
+	size_t length = strlen(walk->path);
 	int r = tree_find(box_tree, name, &box);
 
 	if (r == 0)
@@ -340,6 +341,7 @@ static int look_into(struct walk *walk, const struct tree *box_tree, const struc
 		return r;
 	if (depth >= walk->depth_max)
 		return mark_unseen(walk, &box, true);
+	size_t count = walk->changes->count;
 	r = tree_enter(box_tree, name, &box, &inner);
 	inner.born = box.born;
 	if (r == 0 && below.present && S_ISDIR(below.facts.mode))
@@ -348,7 +350,12 @@ static int look_into(struct walk *walk, const struct tree *box_tree, const struc
 		r = walk_tree(walk, &inner, &inner_below, depth + 1);
 	tree_done(&inner);
 	tree_done(&inner_below);
-	return r;
+	if (r != -ENAMETOOLONG)
+		return r;
+	/* There is something in it that no path leads to. */
+	changes_cut(walk->changes, count);
+	walk->path[length] = '\0';
+	return mark_unseen(walk, &box, true);
 }
 
 /* One that never stands still is said to be there, and no more. */

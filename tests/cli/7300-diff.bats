@@ -184,6 +184,24 @@ A $HERE/new"
 	chmod 755 d
 }
 
+@test "a directory that no path leads to hides nothing else" {
+	need_command python3
+	changed "/usr/bin/python3 -c '
+import os
+for name in [\"b\" * 250] * 20:
+    os.mkdir(name)
+    os.chdir(name)
+'; echo x >a; echo x >c"
+	[[ ${lines[0]} == "A $HERE/a" && ${lines[-2]} == *"/  too deep: not looked into" &&
+		${lines[-1]} == "A $HERE/c" ]] || tell "wanted the files and the directory"
+	cloche commit "$BOX"
+	fails_with 1 # It stays out.
+	[ -e a ] && [ -e c ]
+	cloche diff "$BOX"
+	[ ${#lines[@]} = 1 ] || tell "what was committed is still there"
+	says "too deep: not looked into"
+}
+
 @test "what there is not, and what is not asked right, is said" {
 	cloche diff no-such-box
 	fails_with 125
