@@ -7,9 +7,10 @@ load ../helpers
 
 # Starts a box in the background: LAUNCHER is its pid; ready when it said so.
 started() {
+	rm -f out # Of the start before.
 	"$CLOCHE" run -- "$@" </dev/null >out 2>&1 3>&- &
 	LAUNCHER=$!
-	eventually 10 grep -q ready out
+	eventually 10 grep -qs ready out
 }
 
 ends_with() { # STATUS

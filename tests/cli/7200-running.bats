@@ -18,9 +18,10 @@ teardown() {
 
 # Starts a program in the background; its launcher is $LAUNCHER.
 start() { # OPTION... -- PROGRAM...
+	rm -f "$SCRATCH/out" # Of the start before.
 	"$CLOCHE" run "$@" </dev/null >"$SCRATCH/out" 2>"$SCRATCH/err" 3>&- &
 	LAUNCHER=$!
-	eventually 10 grep -q ready "$SCRATCH/out"
+	eventually 10 grep -qs ready "$SCRATCH/out"
 }
 
 # Something of the one box in ps --json, by an expression over b.
