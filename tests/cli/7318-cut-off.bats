@@ -1,8 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# alone
 #
 # Commits that were cut off, gone on with elsewhere and at another time; and file systems that know
-# no flags of renameat2(2), where new and old change places by way of a third name.
+# no flags of renameat2(2), where new and old change places by way of a third name. Alone, because any
+# other command on boxes of the same store goes on with them.
 
 load ../helpers
 
