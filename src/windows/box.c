@@ -83,6 +83,17 @@ static int add_names(struct policy *policy, struct cloche_err *err)
 	return r;
 }
 
+/* Which fonts there are is noted in the runtime: else each new box would look, and note it anew. */
+static int add_font_cache(struct policy *policy, const struct windows_world *world,
+			  struct cloche_err *err)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s" WINDOWS_FONT_CACHE, world->root) >= PATH_MAX)
+		return err_set(err, -ENAMETOOLONG, "'%s': too long", world->root);
+	return add_own(policy, PATH_WRITE, path, WINDOWS_FONT_CACHE, err);
+}
+
 int windows_add_world(struct policy *policy, const struct windows_world *world,
 		      struct cloche_err *err)
 {
@@ -92,6 +103,8 @@ int windows_add_world(struct policy *policy, const struct windows_world *world,
 	if (r == 0)
 		r = add_own(policy, world->is_template ? PATH_WRITE : PATH_COPY, world->prefix,
 			    WINDOWS_PREFIX, err);
+	if (r == 0 && world->is_template)
+		r = add_font_cache(policy, world, err);
 	if (r == 0)
 		r = add_own(policy, PATH_READ, world->parts, WINDOWS_PARTS, err);
 	if (r == 0 && snprintf(preload, sizeof(preload), "%s/preload", world->parts) >= PATH_MAX)

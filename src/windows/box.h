@@ -11,13 +11,14 @@
 #include <stdbool.h>
 
 /* As the box sees them. */
-#define WINDOWS_PREFIX	"/wine"
-#define WINDOWS_PARTS	"/usr/lib/cloche"
-#define WINDOWS_STARTER WINDOWS_PARTS "/starter"
-#define WINDOWS_DRIVES	"/drives" /* what --read DIR:D: shows is at /drives/d */
-#define WINE32		"/usr/lib/wine/wine"
-#define WINE64		"/usr/lib/wine/wine64"
-#define WINDOWS_USER	"user"
+#define WINDOWS_PREFIX	   "/wine"
+#define WINDOWS_PARTS	   "/usr/lib/cloche"
+#define WINDOWS_STARTER	   WINDOWS_PARTS "/starter"
+#define WINDOWS_DRIVES	   "/drives"		   /* what --read DIR:D: shows is at /drives/d */
+#define WINDOWS_FONT_CACHE "/var/cache/fontconfig" /* written while the template is made */
+#define WINE32		   "/usr/lib/wine/wine"
+#define WINE64		   "/usr/lib/wine/wine64"
+#define WINDOWS_USER	   "user"
 
 struct windows_world {
 	const char *root;   /* Wine's system, shown read-only as / */

@@ -267,6 +267,7 @@ static int read_text(struct hive *hive, int fd)
 	if (n < 0)
 		return (int)n;
 	hive->length = (size_t)n;
+	hive->text[n] = '\0';
 	return 0;
 }
 
@@ -289,8 +290,10 @@ int hive_from(struct hive *ret_hive, const char *text, size_t length)
 
 	if (r == 0 && length > 0)
 		memcpy(hive.text, text, length);
-	if (r == 0)
+	if (r == 0) {
+		hive.text[length] = '\0';
 		r = make_rows(&hive);
+	}
 	if (r < 0)
 		hive_done(&hive);
 	else

@@ -39,7 +39,7 @@ struct hive_row {
 };
 
 struct hive {
-	char *text; /* owned */
+	char *text; /* owned; a zero byte follows */
 	size_t length;
 	struct hive_row
 		*rows; /* owned; sorted, a key before its values and those before its keys */

@@ -348,16 +348,18 @@ static int make_zlib(int root_fd)
 	return r;
 }
 
-/* More than half of Wine is what debuggers read. */
+/* More than half of Wine is what debuggers read. And where the sections of libraries begin at pages
+ * of their files Wine maps them, so that all boxes have them in memory once; else it reads them. */
 static int strip(const char *root, struct cloche_err *err)
 {
 	static const char script[] = "find \"$1\"/usr/lib/*/wine/*-windows -type f -print0 | "
-				     "xargs -0 -n 64 strip --strip-debug";
+				     "xargs -0 -n 1 objcopy --strip-debug --file-alignment 4096";
 	const char *const words[] = {"sh", "-c", script, "strip", root, NULL};
 	const struct tool tool = {.words = words};
 
-	if (!tool_exists("strip")) {
-		(void)printf("        no 'strip' here (binutils): 800 MB more stay on disk\n");
+	if (!tool_exists("objcopy")) {
+		(void)printf("        no 'objcopy' here (binutils): 800 MB more stay on disk, and "
+			     "boxes need more memory\n");
 		return 0;
 	}
 	return tool_run(&tool, err);

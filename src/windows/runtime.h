@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 /* How it is made. One of another number is built anew. */
-#define RUNTIME_FORMAT "3"
+#define RUNTIME_FORMAT "4"
 
 /* A store in a deeper directory has no Windows boxes. */
 #define RUNTIME_PATH_SIZE 1024

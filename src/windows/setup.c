@@ -182,6 +182,8 @@ static int make_template(const struct setup *setup)
 	int r = sys_remove_tree(setup->new_fd, "prefix.new");
 	if (r == 0)
 		r = sys_mkdirat(setup->new_fd, "prefix.new", 0755);
+	if (r == 0)
+		r = sys_mkdir_all(setup->new_fd, "root" WINDOWS_FONT_CACHE, 0755);
 	if (r < 0)
 		return failed(setup, r, "prefix.new");
 	_own_(closep) int fd =

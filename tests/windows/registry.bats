@@ -20,6 +20,36 @@ reg() { # ARG...: reg.exe in the box
 	says_not .reg
 }
 
+# reg.exe draws no window, but has the library that would, with its fonts.
+@test "a box has its programs' changes, and none of Wine's own" {
+	reg add 'HKCU\Software\Made' /f
+	box -b "$BOX" -- 'C:\windows\syswow64\reg.exe' add 'HKCU\Software\Made' /v by /d both /f
+	cloche diff "$BOX"
+	[ "${#lines[@]}" = 4 ] || tell "more than was changed"
+	says 'M /wine/user.reg'
+	says 'A HKCU\Software\Made'
+	says 'A HKCU\Software\Made : by = REG_SZ "both"'
+}
+
+@test "interfaces are the same for both bitnesses, and in one place" {
+	local key='{00000000-0000-0000-C000-000000000046}' made='{11111111-0000-0000-C000-000000000046}' reg
+	for reg in 'C:\windows\system32\reg.exe' 'C:\windows\syswow64\reg.exe'; do
+		box -b "$BOX" -- "$reg" query "HKCR\\Interface\\$key" /ve
+		succeeds
+		says IUnknown
+		box -b "$BOX" -- "$reg" query "HKLM\\Software\\Classes\\Wow6432Node\\Interface\\$key" /ve
+		succeeds
+		says IUnknown
+	done
+	box -b "$BOX" -- "$reg" add "HKCR\\Interface\\$made" /ve /d IMade /f
+	succeeds
+	reg query "HKCR\\Interface\\$made" /ve
+	says IMade
+	cloche diff "$BOX"
+	says "A HKLM\\Software\\Classes\\Interface\\$made : (Default) = REG_SZ \"IMade\""
+	says_not Wow6432Node
+}
+
 @test "keys and values that were made, changed and deleted are listed in Windows notation" {
 	reg add 'HKCU\Software\Made\Below' /v word /d 'a "b" \c' /f
 	reg add 'HKLM\Software\Made' /v number /t REG_DWORD /d 42 /f

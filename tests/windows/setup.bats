@@ -129,6 +129,37 @@ half_built() {
 	succeeds
 }
 
+program_below() { # NAME PID
+	local child
+	for child in $(cat "/proc/$2/task/$2/children"); do
+		if [ "$(cat "/proc/$child/comm")" = "$1" ]; then
+			echo "$child"
+		fi
+		program_below "$1" "$child"
+	done
+}
+
+# Wine's libraries are the runtime's pages, and what it clears of a stack nobody's.
+little_of_its_own() {
+	local pid
+	mkfifo "in$bits"
+	exec 7<>"in$bits"
+	"$CLOCHE" run -- "$PROBE" hold little <"in$bits" >"out$bits" 7>&- 3>&- &
+	eventually 20 grep -q held "out$bits"
+	pid=$(program_below "w_probe$bits.exe" $!)
+	[ -n "$pid" ]
+	awk '/^Anonymous:/ { exit !($2 > 0 && $2 < 1500) }' "/proc/$pid/smaps_rollup" ||
+		tell "$(cat "/proc/$pid/smaps_rollup")"
+	kill $!
+	wait $! || true
+	exec 7>&-
+}
+
+@test "a program that waits has little memory of its own" {
+	need_command objcopy
+	both little_of_its_own
+}
+
 @test "what was built by another cloche is not used" {
 	half_built
 	mv "$XDG_DATA_HOME/cloche/windows/new" "$XDG_DATA_HOME/cloche/windows/0123456789abcdef"

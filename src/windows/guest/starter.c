@@ -25,9 +25,9 @@
 #include "windows/guest/profile.h"
 #include "windows/guest/relay.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -282,13 +282,11 @@ static int serve(struct starter *starter)
 	return status;
 }
 
-/* Calls `each` for the directory of each server of this prefix that there is or was. Debian's Wine
- * notes in the prefix what their parent is called in /tmp. */
-static void each_server(void (*each)(const char *path, void *arg), void *arg)
+/* Where the directories of all servers of this prefix are; Debian's Wine notes in the prefix what
+ * it is called in /tmp. */
+static bool find_servers(char path[128])
 {
 	char name[64] = "";
-	char pattern[128];
-	glob_t found = {0};
 	int fd = open(PREFIX "/wineserver", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	ssize_t n = fd < 0 ? -1 : read(fd, name, sizeof(name) - 1);
 
@@ -296,12 +294,27 @@ static void each_server(void (*each)(const char *path, void *arg), void *arg)
 		(void)close(fd);
 	name[strspn(name, LETTERS)] = '\0';
 	if (n <= 0 || strncmp(name, "wine-", 5) != 0)
-		return;
-	(void)snprintf(pattern, sizeof(pattern), "/tmp/%s/server-*", name);
-	(void)glob(pattern, 0, NULL, &found);
-	for (size_t i = 0; i < found.gl_pathc; i++)
-		each(found.gl_pathv[i], arg);
-	globfree(&found);
+		return false;
+	(void)snprintf(path, 128, "/tmp/%s", name);
+	return true;
+}
+
+/* Calls `each` for the directory of each server of this prefix that there is or was. */
+static void each_server(void (*each)(const char *path, void *arg), void *arg)
+{
+	char parent[128];
+	DIR *dir = find_servers(parent) ? opendir(parent) : NULL;
+	const struct dirent *entry;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL) {
+		char path[128 + NAME_MAX + 2];
+
+		(void)snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name);
+		if (strncmp(entry->d_name, "server-", 7) == 0)
+			each(path, arg);
+	}
+	if (dir != NULL)
+		(void)closedir(dir);
 }
 
 /* Only the server knows the registry as it is now; it writes it when it ends, and it holds this
@@ -342,6 +355,16 @@ static void remove_directory(const char *path, void *arg)
 	(void)rmdir(path);
 }
 
+/* With what they were in: nothing of Wine's own is to be seen among a box's changes. */
+static void remove_directories(void)
+{
+	char parent[128];
+
+	each_server(remove_directory, NULL);
+	if (find_servers(parent))
+		(void)rmdir(parent);
+}
+
 /* Until the process has ended, or (unless it is -1) until end_fd is readable. */
 static void wait_for(pid_t pid, int end_fd)
 {
@@ -364,7 +387,7 @@ static void end_server(bool waits, int end_fd)
 	pid = server_pid();
 	if (pid > 0 && kill(pid, SIGTERM) == 0 && kill(pid, SIGCONT) == 0)
 		wait_for(pid, -1);
-	each_server(remove_directory, NULL);
+	remove_directories();
 }
 
 static int status_of(int status, const struct relay *relay)
@@ -443,7 +466,7 @@ int main(int argc, char **argv)
 	sigset_t mask;
 
 	clear_drives();
-	each_server(remove_directory, NULL); /* What a run that was killed has left. */
+	remove_directories(); /* What a run that was killed has left. */
 	int at = take_options(&options, argc, argv);
 	if (at + 1 >= argc) {
 		(void)fprintf(stderr, "usage: starter [--wait] [--drive L:PATH] -- LOADER ...\n");

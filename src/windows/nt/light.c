@@ -119,6 +119,7 @@ void light_take_services(void)
 	services[QUERY_VOLUME] = (uintptr_t)answer_query_volume;
 	drives_take_services(services);
 	pipes_take_services(services);
+	stack_take_services(services);
 	table->services = services;
 }
 
