@@ -16,6 +16,23 @@ policy() {
 	EOF
 }
 
+# TZ has Wine find out itself.
+@test "the time zone is UTC, told as Wine would tell it, or what TZ says" {
+	as_wine_says() {
+		local told
+		box -- "$PROBE" zone
+		succeeds
+		says '44: 0 172 0000'
+		says '102: 0 432 0000'
+		told=$output
+		box --env TZ=UTC0 -- "$PROBE" zone
+		prints "$told"
+		box --env TZ=EST5EDT -- "$PROBE" zone
+		says '44: 0 172 2c01'
+	}
+	both as_wine_says
+}
+
 @test "user, computer, locale, serial number and machine are the policy's" {
 	says_all() {
 		box --policy names.lua -- "$GUEST_DIR/w_names$1.exe" says

@@ -290,6 +290,32 @@ static int part_hold(int argc, wchar_t **argv)
 	return part_cat(0, NULL);
 }
 
+/* The time zone, both ways that it can be asked for, byte by byte; and what is no way. */
+static int part_zone(int argc, wchar_t **argv)
+{
+	typedef LONG(WINAPI * query)(ULONG what, void *buffer, ULONG size, ULONG *length);
+	static const ULONG ways[] = {44, 102};
+	HMODULE ntdll = GetModuleHandleW(L"ntdll.dll");
+	query ask = (query)(void *)GetProcAddress(ntdll, "NtQuerySystemInformation");
+
+	(void)argc;
+	(void)argv;
+	for (int i = 0; i < 2; i++) {
+		unsigned char bytes[512] = {0};
+		ULONG length = 0;
+		LONG status = ask(ways[i], bytes, sizeof(bytes), &length);
+
+		printf("%lu: %lx %lu ", ways[i], status, length);
+		for (ULONG k = 0; k < length && k < sizeof(bytes); k++)
+			printf("%02x", bytes[k]);
+		status = ask(ways[i], bytes, length - 1, &length);
+		printf(" %lx %lu", status, length);
+		status = ask(ways[i], NULL, sizeof(bytes), &length);
+		printf(" %lx %lu %lx\n", status, length, ask(ways[i], NULL, 0, NULL));
+	}
+	return 0;
+}
+
 /* A line for each drive that Windows lists. */
 static int part_drives(int argc, wchar_t **argv)
 {
@@ -340,7 +366,7 @@ static const struct {
 	{L"cat", part_cat},	      {L"fill", part_fill},	{L"both", part_both},
 	{L"registry", part_registry}, {L"system", part_system}, {L"break", part_break},
 	{L"size", part_size},	      {L"seek", part_seek},	{L"hold", part_hold},
-	{L"eat", part_eat},	      {L"drives", part_drives},
+	{L"eat", part_eat},	      {L"drives", part_drives}, {L"zone", part_zone},
 };
 
 int wmain(int argc, wchar_t **argv)

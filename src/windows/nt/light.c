@@ -120,6 +120,7 @@ void light_take_services(void)
 	drives_take_services(services);
 	pipes_take_services(services);
 	stack_take_services(services);
+	zone_take_services(services);
 	table->services = services;
 }
 

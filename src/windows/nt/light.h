@@ -24,10 +24,11 @@ LIGHT_HIDDEN void light_take_services(void);
 LIGHT_HIDDEN bool light_is_light(void);
 
 /* Wine's services by its numbers, which are the same for both bitnesses: those of drives.c,
- * pipes.c and stack.c are taken. */
+ * pipes.c, stack.c and zone.c are taken. */
 LIGHT_HIDDEN void drives_take_services(uintptr_t *services);
 LIGHT_HIDDEN void pipes_take_services(uintptr_t *services);
 LIGHT_HIDDEN void stack_take_services(uintptr_t *services);
+LIGHT_HIDDEN void zone_take_services(uintptr_t *services);
 /* The letter of the drive that a file or directory is on, a capital; 0: none. */
 LIGHT_HIDDEN char drives_letter(void *handle);
 
