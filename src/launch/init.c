@@ -66,12 +66,12 @@ static void keep_signal(struct early *early, const struct message *message)
 }
 
 /* Where there are cgroups, says hello, so that the launcher learns our pid and can put us into
- * them, and waits for go. */
+ * them, and waits for go; and where it may have to wake us, when we are paused (loop.c). */
 static int wait_go(const struct launch *launch, struct early *early)
 {
 	struct message message;
 
-	if (launch->limiter.group_count == 0)
+	if (launch->limiter.group_count == 0 && !launch_has_registry(launch))
 		return 0;
 	report(launch, MESSAGE_HELLO, 0);
 	for (;;) {

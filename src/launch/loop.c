@@ -29,6 +29,7 @@ struct loop {
 	struct told told;
 	struct cloche_err *err;
 	int monitor_fd;
+	int init_fd; /* owned: of a box that has a registry; -1: not known yet */
 	int signal_fd;
 	uint64_t start_ms;
 	uint64_t next_disk_ms;
@@ -90,8 +91,10 @@ static bool save_registry(struct loop *loop, enum run_end end)
 		return false;
 	note_end(loop, end);
 	loop->saves = true;
-	if (loop->watches) /* We are stopped with the guest. */
-		send_signal(loop, SIGCONT, true);
+	/* The guest may be stopped, and where the box is paused (pause.c) init is, too. */
+	if (loop->init_fd >= 0)
+		(void)sys_pidfd_send_signal(loop->init_fd, SIGCONT);
+	send_signal(loop, SIGCONT, true);
 	send_signal(loop, SIGPWR, false);
 	loop->kill_ms = sys_now_ms() + REGISTRY_MS;
 	return true;
@@ -172,6 +175,9 @@ static void take_hello(struct loop *loop, pid_t init)
 	const struct message go = {.kind = MESSAGE_GO};
 	int r = limiter_attach(&loop->launch->limiter, init, loop->err);
 
+	/* It waits for us: the number is still its own. */
+	if (launch_has_registry(loop->launch) && loop->init_fd < 0)
+		loop->init_fd = sys_pidfd_open(init, 0);
 	if (r < 0) {
 		loop->failure = r;
 		kill_box(loop, END_NOT_STARTED);
@@ -551,6 +557,7 @@ int loop_run(struct launch *launch, pid_t monitor, int take_pid_fd, bool *ret_ne
 		.launch = launch,
 		.err = err,
 		.monitor_fd = take_pid_fd,
+		.init_fd = -1,
 		.signal_fd = -1,
 		.start_ms = sys_now_ms(),
 	};
@@ -578,6 +585,7 @@ int loop_run(struct launch *launch, pid_t monitor, int take_pid_fd, bool *ret_ne
 	launch->report.user_us += loop.entered_user_us;
 	launch->report.system_us += loop.entered_system_us;
 	(void)close(loop.monitor_fd);
+	close_fd(&loop.init_fd);
 	close_fd(&loop.signal_fd);
 	(void)sigprocmask(SIG_SETMASK, &saved, NULL);
 	*ret_needs_storage = loop.needs_storage && loop.failure == 0;

@@ -224,6 +224,14 @@ load 'windows'
 	prints limited
 }
 
+@test "a paused box that meets its limit has its registry written, too" {
+	waiting still --wall 12s
+	cloche pause "$BOX"
+	succeeds
+	waited still 124
+	nothing_runs "registry still"
+}
+
 # A kept box whose program has changed the registry and waits: waiting WORD OPTION...
 waiting() {
 	[ -p in ] || mkfifo in
@@ -287,11 +295,12 @@ for box in json.load(sys.stdin):
 	STOPPER=$!
 }
 
-@test "a program that takes too much memory is ended, and the registry is written all the same" {
+# Each program alone would only be refused more, where no cgroup counts.
+@test "programs that take too much memory are ended, and the registry is written all the same" {
 	mkfifo in
 	exec 7<>in
 	BOX_INPUT=in box --box "$BOX" --memory 160M --read "$GUEST_DIR:G:" -- cmd.exe /c \
-		'g:\w_probe64.exe registry hungry & g:\w_probe64.exe eat 400'
+		'g:\w_probe64.exe registry hungry & start /b g:\w_probe64.exe eat 60 & g:\w_probe64.exe eat 400'
 	exec 7>&-
 	# It waits for its input's end, which does not come: that we are here is that it was ended. Where
 	# the kernel ends a program for it, cmd.exe goes on; where memory is counted, it may have all of

@@ -3,6 +3,7 @@
 
 #include "base/own.h"
 #include "sys/sys.h"
+#include "windows/guest/prefix.h"
 #include "windows/hive_edit.h"
 #include "windows/registry.h"
 
@@ -10,32 +11,10 @@
 #include <string.h>
 
 #define DONE ".orders" /* what was carried out last */
-#define NEW  ".new"
 
-static int put(int prefix_fd, const char *name, const char *text, size_t length)
+static int edit(const char *file, struct raw hive, void *orders, struct buf *out)
 {
-	(void)sys_unlinkat(prefix_fd, NEW, 0); /* What a run that was killed has left. */
-	_own_(closep) int fd = sys_create(prefix_fd, NEW, O_WRONLY | O_EXCL, 0600);
-	int r = fd < 0 ? fd : sys_write_all(fd, text, length);
-
-	return r < 0 ? r : sys_renameat(prefix_fd, NEW, prefix_fd, name, 0);
-}
-
-static int edit(int prefix_fd, const char *file, struct raw orders)
-{
-	struct hive hive = {0};
-	struct buf out;
-	_own_(closep) int fd = sys_openat(prefix_fd, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-	int r = fd < 0 ? fd : hive_read(&hive, fd, NULL);
-
-	buf_init(&out, HIVE_SIZE_MAX);
-	if (r == 0)
-		r = hive_edit(file, (struct raw){hive.text, hive.length}, orders, &out);
-	if (r == 0)
-		r = put(prefix_fd, file, buf_string(&out), out.length);
-	buf_done(&out);
-	hive_done(&hive);
-	return r;
+	return hive_edit(file, hive, *(const struct raw *)orders, out);
 }
 
 static bool is_done(int prefix_fd, const char *orders)
@@ -50,7 +29,7 @@ static bool is_done(int prefix_fd, const char *orders)
 
 bool orders_carry_out(int prefix_fd, const char *orders)
 {
-	const struct raw text = {orders, strlen(orders)};
+	struct raw text = {orders, strlen(orders)};
 	int r = 0;
 
 	if (is_done(prefix_fd, orders))
@@ -61,10 +40,10 @@ bool orders_carry_out(int prefix_fd, const char *orders)
 		/* A hive of which nothing is said is not written again. */
 		(void)snprintf(start, sizeof(start), "%s ", registry_parts[i].file);
 		if (strstr(orders, start) != NULL)
-			r = edit(prefix_fd, registry_parts[i].file, text);
+			r = prefix_edit(prefix_fd, registry_parts[i].file, edit, &text);
 	}
 	if (r == 0)
-		r = put(prefix_fd, DONE, orders, text.length);
+		r = prefix_put(prefix_fd, DONE, orders, text.length);
 	errno = -r;
 	return r == 0;
 }

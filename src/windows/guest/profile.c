@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "windows/guest/profile.h"
 
-#include "base/buf.h"
 #include "base/own.h"
 #include "sys/sys.h"
+#include "windows/guest/prefix.h"
 #include "windows/hive_edit.h"
 #include "windows/registry.h"
 
@@ -13,7 +13,6 @@
 
 #define FIRST "user"  /* as the template has it */
 #define NOTE  ".user" /* whom it is named after now */
-#define NEW   ".new"
 
 static int is_entry(const struct dirent *entry)
 {
@@ -45,30 +44,17 @@ static int move(int from_fd, const char *from, int to_fd, const char *to, unsign
 	return r;
 }
 
-static int put(int prefix_fd, const char *name, const char *text, size_t length)
+struct names {
+	const char *old;
+	const char *now;
+};
+
+static int edit(const char *file, struct raw hive, void *arg, struct buf *out)
 {
-	(void)sys_unlinkat(prefix_fd, NEW, 0); /* What a run that was killed has left. */
-	_own_(closep) int fd = sys_create(prefix_fd, NEW, O_WRONLY | O_EXCL, 0600);
-	int r = fd < 0 ? fd : sys_write_all(fd, text, length);
+	const struct names *names = arg;
 
-	return r < 0 ? r : sys_renameat(prefix_fd, NEW, prefix_fd, name, 0);
-}
-
-static int rename_in_hive(int prefix_fd, const char *file, const char *old, const char *name)
-{
-	struct hive hive = {0};
-	struct buf out;
-	_own_(closep) int fd = sys_openat(prefix_fd, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-	int r = fd < 0 ? fd : hive_read(&hive, fd, NULL);
-
-	buf_init(&out, HIVE_SIZE_MAX);
-	if (r == 0)
-		r = hive_rename_user((struct raw){hive.text, hive.length}, old, name, &out);
-	if (r == 0)
-		r = put(prefix_fd, file, buf_string(&out), out.length);
-	buf_done(&out);
-	hive_done(&hive);
-	return r;
+	(void)file;
+	return hive_rename_user(hive, names->old, names->now, out);
 }
 
 bool profile_rename(int prefix_fd, const char *name)
@@ -83,11 +69,12 @@ bool profile_rename(int prefix_fd, const char *name)
 		old[n] = '\0';
 	if (strcmp(old, name) == 0)
 		return true;
+	struct names names = {old, name};
 	int r = users_fd < 0 ? users_fd : move(users_fd, old, users_fd, name, 64);
 	for (size_t i = 0; i < REGISTRY_PARTS && r == 0; i++)
-		r = rename_in_hive(prefix_fd, registry_parts[i].file, old, name);
+		r = prefix_edit(prefix_fd, registry_parts[i].file, edit, &names);
 	if (r == 0)
-		r = put(prefix_fd, NOTE, name, strlen(name));
+		r = prefix_put(prefix_fd, NOTE, name, strlen(name));
 	errno = -r;
 	return r == 0;
 }

@@ -385,7 +385,8 @@ static void end_server(bool waits, int end_fd)
 	if (pid > 0)
 		wait_for(pid, end_fd);
 	pid = server_pid();
-	if (pid > 0 && kill(pid, SIGTERM) == 0 && kill(pid, SIGCONT) == 0)
+	/* Where the box is paused, the server and those that it wants to end are to hear it. */
+	if (pid > 0 && kill(pid, SIGTERM) == 0 && kill(-1, SIGCONT) == 0)
 		wait_for(pid, -1);
 	remove_directories();
 }

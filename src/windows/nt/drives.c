@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#define STATUS_SUCCESS 0U
-
 /* Wine's numbers. */
 #define CLOSE	       0x15
 #define CREATE_LINK    0x2b

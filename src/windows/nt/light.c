@@ -22,13 +22,11 @@
 #define DEFAULT_SERIAL	       0x5c10c4e1U
 
 #ifdef __x86_64__
-#define FRAME_OFFSET		"0x328"
-#define FRAME_TABLE		0xa8
-#define FROM_THREAD(to, offset) __asm__("mov %%gs:" offset ", %0" : "=r"(to))
+#define FRAME_OFFSET "0x328"
+#define FRAME_TABLE  0xa8
 #else
-#define FRAME_OFFSET		"0x1f8"
-#define FRAME_TABLE		0x38
-#define FROM_THREAD(to, offset) __asm__("movl %%fs:" offset ", %0" : "=r"(to))
+#define FRAME_OFFSET "0x1f8"
+#define FRAME_TABLE  0x38
 #endif
 
 struct service_table {
@@ -36,11 +34,6 @@ struct service_table {
 	void *counters;
 	uintptr_t limit;
 	const unsigned char *arguments;
-};
-
-struct io_status {
-	uintptr_t status;
-	uintptr_t length;
 };
 
 struct volume_information {

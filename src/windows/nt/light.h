@@ -11,12 +11,21 @@
 
 #define LIGHT_HIDDEN __attribute__((visibility("hidden")))
 
-/* How Wine's services are called. */
+/* How Wine's services are called, and what a thread's own block of Windows's has at an offset. */
 #ifdef __x86_64__
-#define SERVICE __attribute__((ms_abi))
+#define SERVICE			__attribute__((ms_abi))
+#define FROM_THREAD(to, offset) __asm__("mov %%gs:" offset ", %0" : "=r"(to))
 #else
-#define SERVICE __attribute__((stdcall))
+#define SERVICE			__attribute__((stdcall))
+#define FROM_THREAD(to, offset) __asm__("movl %%fs:" offset ", %0" : "=r"(to))
 #endif
+
+#define STATUS_SUCCESS 0U
+
+struct io_status {
+	uintptr_t status;
+	uintptr_t length;
+};
 
 /* Once in a process, in a thread of Windows's: some of Wine's services are ours from then on. */
 LIGHT_HIDDEN void light_take_services(void);

@@ -17,7 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STATUS_SUCCESS	   0U
 #define STATUS_CANCELLED   0xc0000120U
 #define STATUS_PIPE_BROKEN 0xc000014bU
 
@@ -34,19 +33,12 @@
 #define BASIC_THREAD	 0
 
 #ifdef __x86_64__
-#define FROM_WINE		__attribute__((ms_abi))
-#define FROM_THREAD(to, offset) __asm__("mov %%gs:" offset ", %0" : "=r"(to))
-#define THREAD_ID		"0x48"
+#define FROM_WINE __attribute__((ms_abi))
+#define THREAD_ID "0x48"
 #else
 #define FROM_WINE
-#define FROM_THREAD(to, offset) __asm__("movl %%fs:" offset ", %0" : "=r"(to))
-#define THREAD_ID		"0x24"
+#define THREAD_ID "0x24"
 #endif
-
-struct io_status {
-	uintptr_t status;
-	uintptr_t length;
-};
 
 struct pipe_information {
 	uint32_t reads_messages;

@@ -13,13 +13,11 @@
 #define PAGE_MASK    ((uintptr_t)0xfff)
 
 #ifdef __x86_64__
-#define FROM_THREAD(to, offset) __asm__("mov %%gs:" offset ", %0" : "=r"(to))
-#define STACK_END		"0x8"
-#define STACK_START		"0x1478"
+#define STACK_END   "0x8"
+#define STACK_START "0x1478"
 #else
-#define FROM_THREAD(to, offset) __asm__("movl %%fs:" offset ", %0" : "=r"(to))
-#define STACK_END		"0x4"
-#define STACK_START		"0xe0c"
+#define STACK_END   "0x4"
+#define STACK_START "0xe0c"
 #endif
 
 typedef uint32_t(SERVICE *go_on)(void *context, uint32_t takes_calls);

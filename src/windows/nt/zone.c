@@ -12,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STATUS_SUCCESS	       0U
 #define STATUS_LENGTH_MISMATCH 0xc0000004U
 #define STATUS_VIOLATION       0xc0000005U
 
