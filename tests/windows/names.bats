@@ -24,6 +24,7 @@ policy() {
 		succeeds
 		says '44: 0 172 0000'
 		says '102: 0 432 0000'
+		[ "$(grep -c ' c0000004 [0-9]* c0000005 [0-9]* c0000004 c0000005 c0000005$' <<<"$output")" = 2 ]
 		told=$output
 		box --env TZ=UTC0 -- "$PROBE" zone
 		prints "$told"

@@ -155,6 +155,15 @@ little_of_its_own() {
 	exec 7>&-
 }
 
+@test "threads begin with the whole of their stacks" {
+	begin() {
+		box -- "$PROBE" begin
+		succeeds
+		prints 1040
+	}
+	both begin
+}
+
 @test "a program that waits has little memory of its own" {
 	need_command objcopy
 	both little_of_its_own

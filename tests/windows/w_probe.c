@@ -311,8 +311,60 @@ static int part_zone(int argc, wchar_t **argv)
 		status = ask(ways[i], bytes, length - 1, &length);
 		printf(" %lx %lu", status, length);
 		status = ask(ways[i], NULL, sizeof(bytes), &length);
-		printf(" %lx %lu %lx\n", status, length, ask(ways[i], NULL, 0, NULL));
+		printf(" %lx %lu %lx", status, length, ask(ways[i], NULL, 0, NULL));
+		/* Nowhere, in the first page of memory. */
+		printf(" %lx", ask(ways[i], (void *)16, sizeof(bytes), &length));
+		printf(" %lx\n", ask(ways[i], bytes, sizeof(bytes), (ULONG *)16));
 	}
+	return 0;
+}
+
+static volatile LONG begun;
+
+/* Its stack, as deep as most threads ever go, keeps what is written there. */
+static DWORD WINAPI use_stack(void *arg)
+{
+	volatile char bytes[200000];
+
+	(void)arg;
+	for (size_t i = 0; i < sizeof(bytes); i += 512)
+		bytes[i] = (char)(i / 512);
+	for (size_t i = 0; i < sizeof(bytes); i += 512)
+		if (bytes[i] != (char)(i / 512))
+			return 1;
+	InterlockedIncrement(&begun);
+	return 0;
+}
+
+static VOID CALLBACK count_call(ULONG_PTR by)
+{
+	(void)InterlockedExchangeAdd(&begun, (LONG)by);
+}
+
+static DWORD WINAPI wait_for_call(void *arg)
+{
+	(void)arg;
+	(void)SleepEx(0, TRUE);
+	return 0;
+}
+
+/* Threads as they begin: many, and one on a small stack with a call that is there before it. */
+static int part_begin(int argc, wchar_t **argv)
+{
+	HANDLE threads[40];
+	HANDLE small = CreateThread(NULL, 65536, wait_for_call, NULL,
+				    CREATE_SUSPENDED | STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
+
+	(void)argc;
+	(void)argv;
+	for (int i = 0; i < 40; i++)
+		threads[i] = CreateThread(NULL, i % 2 == 0 ? 0 : 1 << 20, use_stack, NULL, 0, NULL);
+	for (int i = 0; i < 40; i++)
+		(void)WaitForSingleObject(threads[i], INFINITE);
+	QueueUserAPC(count_call, small, 1000);
+	(void)ResumeThread(small);
+	(void)WaitForSingleObject(small, INFINITE);
+	printf("%ld\n", begun);
 	return 0;
 }
 
@@ -367,6 +419,7 @@ static const struct {
 	{L"registry", part_registry}, {L"system", part_system}, {L"break", part_break},
 	{L"size", part_size},	      {L"seek", part_seek},	{L"hold", part_hold},
 	{L"eat", part_eat},	      {L"drives", part_drives}, {L"zone", part_zone},
+	{L"begin", part_begin},
 };
 
 int wmain(int argc, wchar_t **argv)
