@@ -211,7 +211,8 @@ int main(int argc, char **argv)
 	hooked_init();
 	/* On a busy machine each program takes seconds to come to its execve. */
 	expect(chain, plain, 240, "programs executed by a thread while others call");
-	expect(chain, signals, 240, "programs executed by a thread while others call, with signals");
+	expect(chain, signals, 240,
+	       "programs executed by a thread while others call, with signals");
 	for (int i = 0; i < 3; i++)
 		expect(end_while_calling, NULL, 20, "exit while others call");
 	for (int i = 0; i < 3; i++)
