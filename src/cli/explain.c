@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "cli/command.h"
 #include "launch/launch.h"
+#include "sys/sys.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -99,6 +100,7 @@ static void make_plan(struct plan *plan, const struct policy *policy, const stru
 		.count_memory = limits->memory_bytes > 0 && limiter_probe("memory") == LIMIT_NONE,
 		.fixed_affinity = limits->cpu_milli > 0 && limiter_probe("cpu") == LIMIT_NONE,
 		.refuse_set_id = view->root.has_write,
+		.sees_truncate = sys_wall_misses_truncate(),
 	};
 
 	plan_make(plan, policy, &how);

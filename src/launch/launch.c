@@ -74,6 +74,7 @@ static int prepare_filter(struct launch *launch, struct cloche_err *err)
 		.count_memory = launch->limiter.memory == LIMIT_COUNTED,
 		.fixed_affinity = launch->limiter.cpu == LIMIT_AFFINITY,
 		.refuse_set_id = launch->keeps_set_id,
+		.sees_truncate = sys_wall_misses_truncate(),
 		.hears_nt = policy_has_preset(launch->policy, "windows"),
 		.capable = identity_capabilities(&launch->identity) != 0,
 	};

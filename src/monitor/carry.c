@@ -362,7 +362,7 @@ static bool leads_to_self(const struct job *job)
 
 bool carry_keeps_within(enum sc sc)
 {
-	return opens(sc) || carry_changes_names(sc);
+	return opens(sc) || carry_changes_names(sc) || carry_truncates(sc);
 }
 
 static int64_t make_entered(struct job *job, const struct task_entry *entry, uint64_t *ret_flags)
@@ -375,6 +375,8 @@ static int64_t make_entered(struct job *job, const struct task_entry *entry, uin
 		return CARRY_CANNOT;
 	if (open)
 		return make_open(job, ret_flags);
+	if (carry_truncates(job->call->sc))
+		return carry_truncate(job->call, (const char *)(uintptr_t)job->args[0]);
 	return walled ? carry_name_change(job->call->sc, job->args) : make(job);
 }
 
@@ -440,6 +442,9 @@ int64_t carry_out(struct call *call)
 		result = prepare_argument(&job, i);
 	if (result == 0)
 		result = copy_out(&job, make_for_caller(&job));
+	/* The caller could do it anywhere: its wall would not see that. */
+	if (result == CARRY_CANNOT && carry_truncates(call->sc) && !within_sees_truncate())
+		result = -EACCES;
 	for (unsigned i = 0; i < CALL_ARGS_MAX; i++)
 		close_fd(&job.fds[i]);
 	return result;

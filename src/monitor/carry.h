@@ -26,6 +26,11 @@ bool carry_keeps_within(enum sc sc);
 bool carry_changes_names(enum sc sc);
 int64_t carry_name_change(enum sc sc, const uint64_t *args);
 
+/* truncate, by its path. What leads out of the box's mounts is the caller's to do, or where its
+ * wall does not see it nobody's: -EACCES. */
+bool carry_truncates(enum sc sc);
+int64_t carry_truncate(const struct call *call, const char *path);
+
 /* socket and socketpair, which i386's socketcall hides from the filter. */
 int64_t carry_socket(const struct call *call);
 

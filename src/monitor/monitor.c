@@ -225,6 +225,7 @@ static const int loop_calls[] = {
 	SYS_fstat,
 	SYS_getdents64,
 	SYS_lseek,
+	SYS_ftruncate,
 	SYS_fcntl,
 	/* acting for it */
 	SYS_fchdir,

@@ -3,9 +3,11 @@
 
 #include "base/own.h"
 #include "guard/filter.h"
+#include "monitor/carry.h"
 #include "monitor/hear.h"
 #include "monitor/hold.h"
 #include "monitor/tracee.h"
+#include "monitor/within.h"
 #include "sys/sys.h"
 
 #include <linux/audit.h>
@@ -187,6 +189,16 @@ static void let_go(struct monitor *monitor, struct tracee *t)
 	tracee_resume(t, PTRACE_SYSCALL, 0);
 }
 
+static void allow(struct monitor *monitor, struct tracee *t)
+{
+	/* The caller's wall would not see it. */
+	if (carry_truncates(t->call.sc) && !within_sees_truncate()) {
+		end_here(monitor, t, carry_out(&t->call));
+		return;
+	}
+	let_go(monitor, t);
+}
+
 static void fulfil(struct monitor *monitor, struct tracee *t, struct verdict verdict)
 {
 	switch (verdict.kind) {
@@ -195,7 +207,7 @@ static void fulfil(struct monitor *monitor, struct tracee *t, struct verdict ver
 		let_go(monitor, t);
 		return;
 	case VERDICT_ALLOW:
-		let_go(monitor, t);
+		allow(monitor, t);
 		return;
 	case VERDICT_ANSWER:
 		end_here(monitor, t, verdict.value);

@@ -100,9 +100,9 @@ int task_open_pid(const struct task *task)
 	return leader == NULL ? -ESRCH : sys_pidfd_open((pid_t)strtol(leader, NULL, 10), 0);
 }
 
-static unsigned long open_limit(const struct task *task)
+/* "Max open files            1024                 1048576              files", or "unlimited" */
+static unsigned long limit_of(const struct task *task, const char *name)
 {
-	static const char name[] = "\nMax open files";
 	char path[64];
 	char limits[4096];
 	const char *line = NULL;
@@ -110,7 +110,17 @@ static unsigned long open_limit(const struct task *task)
 	(void)snprintf(path, sizeof(path), "%d/limits", task->tid);
 	if (sys_read_file(rights_proc(task->proc), path, limits, sizeof(limits)) >= 0)
 		line = strstr(limits, name);
-	return line != NULL ? strtoul(line + sizeof(name) - 1, NULL, 10) : ULONG_MAX;
+	if (line == NULL)
+		return ULONG_MAX;
+	line += strlen(name);
+	char *end;
+	unsigned long limit = strtoul(line, &end, 10);
+	return end != line ? limit : ULONG_MAX;
+}
+
+uint64_t task_file_limit(const struct task *task)
+{
+	return limit_of(task, "\nMax file size");
 }
 
 bool task_has_number_left(const struct task *task)
@@ -118,7 +128,7 @@ bool task_has_number_left(const struct task *task)
 	char path[64];
 	char status[4096];
 	struct stat st;
-	unsigned long limit = open_limit(task);
+	unsigned long limit = limit_of(task, "\nMax open files");
 
 	(void)snprintf(path, sizeof(path), "%d/fd", task->tid);
 	/* How many are open; before 6.2 it is 0 always. */

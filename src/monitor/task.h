@@ -48,6 +48,9 @@ int task_open_pid(const struct task *task);
  * after the other, of which a guest can have a million. */
 bool task_has_number_left(const struct task *task);
 
+/* How long a file it may make, in bytes (RLIMIT_FSIZE). */
+uint64_t task_file_limit(const struct task *task);
+
 /* "/proc/TID/NAME" through the monitor's own proc: the link's text into size bytes. */
 ssize_t task_read_link(const struct task *task, const char *name, char *to, size_t size);
 

@@ -15,6 +15,7 @@
 static uint32_t mounts[MOUNTS_MAX]; /* in order */
 static size_t mount_count;
 static bool matters;
+static bool sees_truncate = true;
 
 /* One that there is no room for is left to callers, as if it were none of the box's. */
 static void add(uint32_t id)
@@ -58,7 +59,8 @@ static int read_mounts(int fd)
 int within_init(int proc_fd)
 {
 	/* Version 1 cannot be used as a wall, so nobody has one there. */
-	matters = SYS_RAW(SYS_landlock_create_ruleset, NULL, 0, 1 /* the version */) >= 2;
+	matters = sys_wall_version() >= 2;
+	sees_truncate = !sys_wall_misses_truncate();
 	if (!matters)
 		return 0;
 	_own_(closep) int fd = sys_openat(proc_fd, "self/mountinfo", O_RDONLY);
@@ -71,6 +73,11 @@ int within_init(int proc_fd)
 bool within_matters(void)
 {
 	return matters;
+}
+
+bool within_sees_truncate(void)
+{
+	return sees_truncate;
 }
 
 bool within_mounts(int base_fd, const char *path)

@@ -17,6 +17,9 @@ int within_init(int proc_fd);
 /* There is a wall to be kept to; else all of the following are satisfied with everything. */
 bool within_matters(void);
 
+/* Callers' walls see truncate of a path, or there are none (Landlock 3, Linux 6.2). */
+bool within_sees_truncate(void);
+
 /* What the path, "" for the descriptor itself, leads to without following a last link. */
 bool within_mounts(int base_fd, const char *path);
 

@@ -275,6 +275,11 @@ void plan_make(struct plan *plan, const struct policy *policy, const struct plan
 		ask(&plan->entries[SC_execve], "audit of programs");
 		ask(&plan->entries[SC_execveat], "audit of programs");
 	}
+	if (options->sees_truncate) {
+		ask(&plan->entries[SC_truncate], "the second wall of this kernel does not see it");
+		ask(&plan->entries[SC_truncate64],
+		    "the second wall of this kernel does not see it");
+	}
 	spread_to_multiplexer(plan, SC_sendmmsg);
 	spread_to_multiplexer(plan, SC_socketcall);
 	spread_to_multiplexer(plan, SC_ipc);

@@ -39,6 +39,8 @@ static const enum sc carried[] = {
 	SC_openat,
 	SC_openat2,
 	SC_creat,
+	SC_truncate,
+	SC_truncate64,
 	SC_access,
 	SC_faccessat,
 	SC_faccessat2,

@@ -76,9 +76,19 @@ static int allow_trees(int rules_fd, uint64_t all)
 	return r;
 }
 
+int sys_wall_version(void)
+{
+	return SYS_RAW(SYS_landlock_create_ruleset, NULL, 0, 1 /* the version */);
+}
+
+bool sys_wall_misses_truncate(void)
+{
+	return sys_wall_version() == 2;
+}
+
 int sys_wall_off(const int *streams, size_t count, bool abstract_sockets)
 {
-	int abi = SYS_RAW(SYS_landlock_create_ruleset, NULL, 0, 1 /* the version */);
+	int abi = sys_wall_version();
 
 	if (abi < 2)
 		return abi < 0 ? abi : 0;

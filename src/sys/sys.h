@@ -408,6 +408,12 @@ static inline int sys_seccomp(unsigned operation, unsigned flags, void *arg)
  * be set. */
 int sys_wall_off(const int *streams, size_t count, bool abstract_sockets);
 
+/* Of Landlock; 1 is no use as a wall. -ENOSYS or -EOPNOTSUPP where there is none. */
+int sys_wall_version(void);
+
+/* Such a wall does not see a file truncated by its path (before Linux 6.2). */
+bool sys_wall_misses_truncate(void);
+
 static inline int sys_close_range(unsigned first, unsigned last)
 {
 	return SYS_RAW(SYS_close_range, first, last, 0);

@@ -89,6 +89,8 @@ static void by_names(int dir_fd)
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (fd >= 0)
 		reads_secret(AT_FDCWD, path, "of the file without rights");
+	if (fd >= 0)
+		refused(truncate(path, 0), "truncating the file without rights");
 }
 
 static void by_changing(int dir_fd)
@@ -106,6 +108,9 @@ static void by_changing(int dir_fd)
 	refused(openat(dir_fd, "secret", O_WRONLY), "writing");
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/secret", dir_fd);
 	refused(truncate(path, 0), "truncating");
+	refused(openat(dir_fd, "secret", O_RDONLY | O_TRUNC), "truncating by opening");
+	if (symlink(path, "/tmp/link") == 0)
+		refused(truncate("/tmp/link", 0), "truncating by a link of ours");
 }
 
 static void by_going_there(void *arg)
@@ -117,12 +122,14 @@ static void by_going_there(void *arg)
 		return;
 	}
 	reads_secret(AT_FDCWD, "secret", "from there");
+	refused(truncate("secret", 0), "truncating from there");
 	refused(open("../..", O_RDONLY | O_DIRECTORY), "going up from there");
 	if (chroot(".") < 0) {
 		held("making it the root was refused: %s", strerrorname_np(errno));
 		return;
 	}
 	reads_secret(AT_FDCWD, "/secret", "as the root");
+	refused(truncate("/secret", 0), "truncating as the root");
 }
 
 int main(int argc, char **argv)

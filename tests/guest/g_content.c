@@ -7,9 +7,11 @@
 #include "../tap.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -60,6 +62,34 @@ static void sizes(void)
 		check(syscall(SYS_ftruncate, fd, 1000) == 0, "the_old_ftruncate");
 #endif
 	close(fd);
+}
+
+static void sizes_by_name(void)
+{
+	const struct rlimit small = {.rlim_cur = 4096, .rlim_max = RLIM_INFINITY};
+	struct rlimit before;
+	struct stat64 st;
+
+	close(fresh("named"));
+	check(truncate64("named", 5000000000) == 0 && stat64("named", &st) == 0 &&
+		      st.st_size == 5000000000,
+	      "truncate64_by_name");
+	check(symlink("named", "link") == 0 && truncate("link", 3) == 0 &&
+		      stat64("named", &st) == 0 && st.st_size == 3,
+	      "truncate_follows_links");
+	check_fails(truncate("link/x", 3), ENOTDIR, "truncate_below_a_file");
+	check_fails(truncate("missing", 3), ENOENT, "truncate_what_is_not_there");
+	check_fails(truncate(".", 3), EISDIR, "truncate_a_directory");
+	check(mkfifo("fifo", 0600) == 0, "a_fifo");
+	check_fails(truncate("fifo", 3), EINVAL, "truncate_a_fifo");
+	signal(SIGXFSZ, SIG_IGN);
+	check(getrlimit(RLIMIT_FSIZE, &before) == 0 && setrlimit(RLIMIT_FSIZE, &small) == 0,
+	      "a_limit_of_file_sizes");
+	check_fails(truncate("named", 4097), EFBIG, "truncate_beyond_the_limit");
+	check(truncate("named", 4096) == 0, "truncate_to_the_limit");
+	check(setrlimit(RLIMIT_FSIZE, &before) == 0, "no_limit_of_file_sizes");
+	signal(SIGXFSZ, SIG_DFL);
+	check(unlink("fifo") == 0 && unlink("link") == 0 && unlink("named") == 0, "sizes_tidied");
 }
 
 static void vectors(void)
@@ -321,6 +351,7 @@ int main(void)
 		return 77;
 	}
 	sizes();
+	sizes_by_name();
 	vectors();
 	copies();
 	mappings();

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,6 +65,18 @@ static void storm(int microseconds)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
+/* Before Linux 6.2 it is always asked about, and where no policy looks at anything nobody sees to
+ * its signals. */
+static bool truncates(const char *path, off_t length)
+{
+	struct utsname name;
+	int r = truncate(path, length);
+
+	while (r < 0 && errno == EINTR && uname(&name) == 0 && strverscmp(name.release, "6.2") < 0)
+		r = truncate(path, length);
+	return r == 0;
+}
+
 /* Every round leaves everything as it was: what is done twice is seen. `own` is of this thread. */
 static void call_all(int own, int rounds)
 {
@@ -91,7 +104,7 @@ static void call_all(int own, int rounds)
 		expect(chmod(b, 0640) == 0, "chmod");
 		expect(access(b, R_OK) == 0, "access");
 		expect(utimensat(AT_FDCWD, b, times, 0) == 0, "utimensat");
-		expect(truncate(b, 10) == 0, "truncate");
+		expect(truncates(b, 10), "truncate");
 		expect(fstat(fd, &st) == 0 && st.st_size == 10, "fstat");
 		expect(pwrite(fd, "hello", 5, 0) == 5, "pwrite");
 		expect(pread(fd, value, 5, 0) == 5, "pread");

@@ -101,6 +101,22 @@ static void what_the_table_refuses_without_rules_can_be_opened(void **state)
 	assert_int_equal(answer_of(f, SC_kcmp, 0).kind, ANSWER_NATIVE);
 }
 
+static void truncate_is_asked_where_the_wall_misses_it(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f, (struct plan_options){0});
+	assert_int_equal(answer_of(f, SC_truncate, 0).kind, ANSWER_NATIVE);
+	make(f, (struct plan_options){.sees_truncate = true});
+	assert_int_equal(answer_of(f, SC_truncate, 0).kind, ANSWER_ASK);
+	assert_int_equal(answer_of(f, SC_truncate64, 0).kind, ANSWER_ASK);
+	assert_int_equal(f->plan.entries[SC_truncate].route, ROUTE_NOTIFY);
+	assert_false(plan_traces(&f->plan));
+	say(f, ANSWER_REFUSE, "truncate");
+	make(f, (struct plan_options){.sees_truncate = true});
+	refuses(answer_of(f, SC_truncate, 0), EPERM);
+}
+
 static void counted_memory_cannot_be_had_elsewhere(void **state)
 {
 	struct fixture *f = *state;
@@ -259,6 +275,7 @@ int main(void)
 		CASE(a_refusal_pushes_rules_aside),
 		CASE(opening_keeps_the_rules_that_refuse),
 		CASE(what_the_table_refuses_without_rules_can_be_opened),
+		CASE(truncate_is_asked_where_the_wall_misses_it),
 		CASE(counted_memory_cannot_be_had_elsewhere),
 		CASE(a_refused_call_stays_refused_as_it_was),
 		CASE(affinity_is_fixed_when_it_limits_cpu),
