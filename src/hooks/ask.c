@@ -189,8 +189,10 @@ static struct verdict decided(struct hooks *hooks, struct call *call,
 
 struct hooks *hooks_ask(unsigned about)
 {
-	static struct asking asking = {.hooks = {.decide = decide, .decided = decided}};
+	static struct asking asking; /* a megabyte: not of the file's */
 
+	asking.hooks.decide = decide;
+	asking.hooks.decided = decided;
 	asking.about = about;
 	buf_init(&asking.things.wanted, QUESTION_MAX / 2);
 	buf_init(&asking.question, QUESTION_MAX);
