@@ -8,26 +8,9 @@
  * says whether this kernel has the wall that is tried here.
  */
 #include "attempt.h"
-
-#include <sys/socket.h>
-#include <sys/un.h>
+#include "handed.h"
 
 #define LANDLOCK_CREATE_RULESET 444 /* in both ABIs */
-
-static struct sockaddr_un address_of(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		abort();
-	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	return address;
-}
-
-union control {
-	char bytes[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr header;
-};
 
 static int serve(const char *path, const char *directory)
 {
@@ -51,27 +34,6 @@ static int serve(const char *path, const char *directory)
 		return 1;
 	int peer_fd = accept(socket_fd, NULL, NULL);
 	return peer_fd < 0 || sendmsg(peer_fd, &message, 0) != 1;
-}
-
-static int receive(const char *path)
-{
-	struct sockaddr_un address = address_of(path);
-	int socket_fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	int fd = -1;
-	char byte;
-	struct iovec iov = {&byte, 1};
-	union control control = {0};
-	struct msghdr message = {.msg_iov = &iov,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
-
-	if (connect(socket_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    recvmsg(socket_fd, &message, 0) != 1 || control.header.cmsg_type != SCM_RIGHTS)
-		return -1;
-	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
-	close(socket_fd);
-	return fd;
 }
 
 static void by_names(int dir_fd)
