@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Idea: what cannot be entered can still be suffocated. e_bombs KIND [LIMIT]: fork, thread, memory,
- * tmpfs, disk, files, descriptors. Each goes on until it is stopped or has reached twice its limit
- * (processes, MiB), a bound that a machine without a box survives too; it is broken if nothing
- * stopped it at its limit. Being killed for it is as good: the driver takes 137 for an answer.
+ * tmpfs, disk, files, descriptors, huge. Each goes on until it is stopped or has reached twice its
+ * limit (processes, MiB), a bound that a machine without a box survives too; it is broken if
+ * nothing stopped it at its limit. Being killed for it is as good: the driver takes 137 for an
+ * answer.
  */
 #include "attempt.h"
 
+#include "abi.h"
+
 #include <pthread.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 
 #define MIB (1024 * 1024)
@@ -258,6 +262,36 @@ static void descriptors(void)
 		 (unsigned long long)now.rlim_max);
 }
 
+/* Huge pages are in no count; what is only reserved can be had where the host has none left. */
+static void huge(void)
+{
+	const int flags = MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE;
+	const int prot = PROT_READ | PROT_WRITE;
+	void *shared = mmap(NULL, 4 * MIB, prot, MAP_SHARED | flags, -1, 0);
+	int id = shmget(IPC_PRIVATE, 4 * MIB, IPC_CREAT | SHM_HUGETLB | SHM_NORESERVE | 0600);
+	void *private = mmap(NULL, 4 * MIB, prot, MAP_PRIVATE | flags, -1, 0);
+
+	refused(private == MAP_FAILED ? -1 : 0, "huge pages of its own");
+	refused(shared == MAP_FAILED ? -1 : 0, "huge pages that are shared");
+	refused(memfd_create("huge", MFD_HUGETLB), "a file of huge pages");
+	refused(id, "a segment of huge pages");
+#ifdef __x86_64__
+	unsigned int args[6] = {
+		0, 4 * MIB, (unsigned int)prot, (unsigned int)(MAP_PRIVATE | flags), UINT_MAX, 0};
+	long result = int80_raw(90, (long)(uintptr_t)low_copy(args, sizeof(args)), 0, 0, 0, 0, 0);
+
+	must_not(result >= 0 || result < -4095, "huge pages by i386's old mmap (%ld)", result);
+#else
+	unsigned int args[6] = {
+		0, 4 * MIB, (unsigned int)prot, (unsigned int)(MAP_PRIVATE | flags), UINT_MAX, 0};
+
+	refused(syscall(90, args), "huge pages by the old mmap");
+	refused(syscall(117, 23, IPC_PRIVATE, 4 * MIB,
+			IPC_CREAT | SHM_HUGETLB | SHM_NORESERVE | 0600, NULL, 0),
+		"a segment of huge pages by ipc");
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const on_disk[] = {".", "/var/lib", "/etc", "/usr/local"};
@@ -281,7 +315,9 @@ int main(int argc, char **argv)
 		files();
 	else if (strcmp(kind, "descriptors") == 0)
 		descriptors();
+	else if (strcmp(kind, "huge") == 0)
+		huge();
 	else
-		unavailable("usage: e_bombs fork|thread|memory|tmpfs|disk|files|descriptors LIMIT");
+		unavailable("usage: e_bombs KIND LIMIT");
 	return done();
 }

@@ -51,6 +51,10 @@ host_lives() {
 	bomb memory 96 --memory 96M
 }
 
+@test "huge pages are not had beside --memory" {
+	bomb huge 96 --memory 96M
+}
+
 @test "private folders in memory end at --memory" {
 	bomb tmpfs 96 --memory 96M
 }
