@@ -17,7 +17,7 @@ int main(void)
 {
 	if (canary("HANDED") == NULL || canary("WRITE_DIR") == NULL || chdir(canary("WRITE_DIR")))
 		unavailable("nobody who hands in a file");
-	int fd = receive(canary("HANDED"));
+	int fd = receive(connect_to(canary("HANDED")));
 	int lock_fd = open("lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	char *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
 

@@ -27,11 +27,18 @@ union control {
 	struct cmsghdr header;
 };
 
-/* The descriptor; -1: none came. */
-static int receive(const char *path)
+static int connect_to(const char *path)
 {
 	struct sockaddr_un address = address_of(path);
 	int socket_fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	return connect(socket_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -1
+										    : socket_fd;
+}
+
+/* The descriptor; -1: none came. */
+static int receive(int socket_fd)
+{
 	int fd = -1;
 	char byte;
 	struct iovec iov = {&byte, 1};
@@ -41,11 +48,9 @@ static int receive(const char *path)
 				 .msg_control = &control,
 				 .msg_controllen = sizeof(control)};
 
-	if (connect(socket_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    recvmsg(socket_fd, &message, 0) != 1 || control.header.cmsg_type != SCM_RIGHTS)
+	if (recvmsg(socket_fd, &message, 0) != 1 || control.header.cmsg_type != SCM_RIGHTS)
 		return -1;
 	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
-	close(socket_fd);
 	return fd;
 }
 
