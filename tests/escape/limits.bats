@@ -51,6 +51,11 @@ host_lives() {
 	bomb memory 96 --memory 96M
 }
 
+@test "what waits in sockets ends at --memory, where a cgroup counts it" {
+	need_root
+	bomb sockets 64 --memory 64M
+}
+
 @test "huge pages are not had beside --memory" {
 	bomb huge 96 --memory 96M
 }
