@@ -97,6 +97,7 @@ static void make_plan(struct plan *plan, const struct policy *policy, const stru
 {
 	const struct limits *limits = &policy->limits;
 	const struct plan_options how = {
+		.limit_memory = limits->memory_bytes > 0,
 		.count_memory = limits->memory_bytes > 0 && limiter_probe("memory") == LIMIT_NONE,
 		.fixed_affinity = limits->cpu_milli > 0 && limiter_probe("cpu") == LIMIT_NONE,
 		.refuse_set_id = view->root.has_write,

@@ -239,8 +239,10 @@ static void emit_abi(struct compiler *c, enum abi abi)
 		int number = c->plan->entries[i].call->number[abi];
 
 		assert(number < NUMBER_LIMIT);
-		if (c->own_number && abi == ABI_I386 && i == SC_mmap)
-			continue; /* Its arguments lie in memory: nobody could see where it maps. */
+		/* Its arguments lie in memory: nobody could see where it maps, or what. */
+		if ((c->own_number || c->plan->options.limit_memory) && abi == ABI_I386 &&
+		    i == SC_mmap)
+			continue;
 		if (number >= 0)
 			c->entries[number] = &c->plan->entries[i];
 	}

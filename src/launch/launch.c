@@ -71,6 +71,7 @@ static int prepare_filter(struct launch *launch, struct cloche_err *err)
 		.hooks = hooks,
 		.route = launch->options->route,
 		.audit_exec = launch->options->notes_refusals,
+		.limit_memory = launch->policy->limits.memory_bytes > 0,
 		.count_memory = launch->limiter.memory == LIMIT_COUNTED,
 		.fixed_affinity = launch->limiter.cpu == LIMIT_AFFINITY,
 		.refuse_set_id = launch->keeps_set_id,

@@ -50,10 +50,13 @@ struct loop {
 	bool monitor_ended;
 };
 
+/* And init, which takes the guests along when we have nothing more to say to it: the monitor dies
+ * late where it waits for a file system that does not answer, and the rest of the box with it. */
 static void kill_monitor(struct loop *loop)
 {
 	loop->kill_ms = 0;
-	(void)sys_pidfd_send_signal(loop->monitor_fd, SIGKILL); /* Gone already: as good. */
+	(void)sys_pidfd_send_signal(loop->monitor_fd, SIGKILL);	    /* Gone already: as good. */
+	(void)SYS_RESULT(shutdown(loop->launch->link_fd, SHUT_WR)); /* As above. */
 }
 
 /* Who brings programs in (entry.c) knows from then on why they end. */

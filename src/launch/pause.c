@@ -65,6 +65,14 @@ static bool ask_launcher(const struct running_box *box, int monitor_fd)
 	return sys_poll(&end, 1, ASK_TIMEOUT_MS) > 0;
 }
 
+static int send_to(const struct running_process *process, int signal)
+{
+	_own_(closep) int fd = open_process(process);
+	int r = fd < 0 ? fd : sys_pidfd_send_signal(fd, signal);
+
+	return r == -ESRCH ? 0 : r;
+}
+
 int running_kill(const struct running_box *box, struct cloche_err *err)
 {
 	_own_(closep) int fd = open_process(&box->monitor);
@@ -78,20 +86,13 @@ int running_kill(const struct running_box *box, struct cloche_err *err)
 		return 0; /* It has just ended. */
 	if (r < 0)
 		return err_set(err, r, "cannot end the box: %s", errno_text(r));
+	(void)send_to(&box->init, SIGKILL); /* The monitor may die late: see loop.c. */
 	struct pollfd end = {.fd = fd, .events = POLLIN};
 	/* With the last process of its namespaces the monitor goes. */
 	return sys_poll(&end, 1, KILL_TIMEOUT_MS) > 0
 		       ? 0
 		       : err_set(err, -ETIMEDOUT,
 				 "the box does not end: is a process of it stuck?");
-}
-
-static int send_to(const struct running_process *process, int signal)
-{
-	_own_(closep) int fd = open_process(process);
-	int r = fd < 0 ? fd : sys_pidfd_send_signal(fd, signal);
-
-	return r == -ESRCH ? 0 : r;
 }
 
 /* ---- pause ---- */

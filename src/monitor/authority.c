@@ -304,7 +304,8 @@ static int look_around(const struct task *task, unsigned needs, struct surroundi
 		around->who = look_up(task);
 		if (around->who == NULL)
 			return -ESRCH;
-		if (roots_differ) {
+		/* Where nobody tells of changes it is not known that there was none. */
+		if (roots_differ || !remembers) {
 			around->root_fd = open_directory(task, "root");
 			if (around->root_fd < 0)
 				return -ESRCH;

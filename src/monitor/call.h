@@ -60,9 +60,9 @@ struct call {
 	struct task task;
 	int64_t result; /* in after-hooks */
 	bool result_changed;
-	enum sc outer;		/* sc, or socketcall or ipc of i386, where info is what they mean */
-	uint64_t outer_args[2]; /* the first of the outer call's */
-	bool apart;		/* outer is not sc */
+	enum sc outer; /* sc, or socketcall or ipc of i386, where info is what they mean */
+	uint64_t outer_args[CALL_ARGS_MAX];
+	bool apart;	  /* outer is not sc */
 	bool from_memory; /* args were read from the caller's memory: it can only be made directly
 			   */
 	struct gaddr first_message; /* of sendmmsg, where info is sendmsg; else 0 */

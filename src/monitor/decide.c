@@ -84,8 +84,8 @@ static struct verdict refused(struct monitor *monitor, struct call *call, enum s
 static struct verdict by_policy_apart(struct monitor *monitor, struct call *call)
 {
 	const struct plan_entry *inner = &monitor->plan->entries[call->sc];
-	uint64_t args[CALL_ARGS_MAX] = {call->outer_args[0], call->outer_args[1]};
-	struct answer outer = plan_answer(monitor->plan, call->outer, args, &call->rule);
+	struct answer outer =
+		plan_answer(monitor->plan, call->outer, call->outer_args, &call->rule);
 	bool decided = monitor_decides(monitor, call);
 
 	if (outer.kind == ANSWER_REFUSE)

@@ -71,7 +71,7 @@ int task_take_fd(const struct task *task, int gfd);
 void task_remember_authority(void);
 void task_forget_authority(void);
 /* Somebody is about to have another root than the box's; called before the call is made. Where it
- * never is, nobody is asked for its root. */
+ * never is, nobody who is remembered is asked for its root. */
 void task_changes_root(void);
 
 /* From here to task_leave this thread of ours has the guest's root, current directory, ids, groups

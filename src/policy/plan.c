@@ -12,13 +12,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 /* The ipc call of i386 carries the number of the real call in its first argument: 23 is SHMGET
  * (linux/ipc.h). The table has no rules for ipc that these could push aside. */
+#define IS_SHMGET .arg = 0, .op = TEST_EQ, .mask = 0xffff, .value = 23
 static const struct call_rule ipc_without_shmget[] = {
-	{.tests = {{.arg = 0, .op = TEST_EQ, .mask = 0xffff, .value = 23}},
+	{.tests = {{IS_SHMGET}},
 	 .answer = {.kind = ANSWER_REFUSE, .refuse = ENOSYS},
 	 .text = "refuse ENOSYS when call == SHMGET"},
 };
@@ -60,6 +63,45 @@ static void refuse_uncounted(struct plan *plan)
 	ipc->rules = ipc_without_shmget;
 	ipc->rule_count = ARRAY_LENGTH(ipc_without_shmget);
 	ipc->origin = origin;
+}
+
+#define HUGE_PAGES(call, words, ...)                                                               \
+	{                                                                                          \
+		.sc = (call), .rule = {                                                            \
+			.tests = {__VA_ARGS__},                                                    \
+			.answer = {.kind = ANSWER_REFUSE, .refuse = ENOMEM},                       \
+			.text = "refuse ENOMEM when " words " (limit on memory)",                  \
+		}                                                                                  \
+	}
+#define ANY_BIT(index, bits)                                                                       \
+	{                                                                                          \
+		.arg = (index), .op = TEST_ANY, .mask = (bits)                                     \
+	}
+
+/* The huge pages that a host keeps are in no count of what a box has, and few. i386's old mmap,
+ * whose flags are in memory, the filter leaves out. */
+static void refuse_huge_pages(struct plan *plan)
+{
+	static const struct {
+		enum sc sc;
+		struct call_rule rule;
+	} rows[] = {
+		HUGE_PAGES(SC_mmap, "flags any MAP_HUGETLB", ANY_BIT(3, MAP_HUGETLB)),
+		HUGE_PAGES(SC_mmap2, "flags any MAP_HUGETLB", ANY_BIT(3, MAP_HUGETLB)),
+		HUGE_PAGES(SC_memfd_create, "flags any MFD_HUGETLB", ANY_BIT(1, MFD_HUGETLB)),
+		HUGE_PAGES(SC_shmget, "flags any SHM_HUGETLB", ANY_BIT(2, SHM_HUGETLB)),
+		HUGE_PAGES(SC_ipc, "SHMGET and third any SHM_HUGETLB", {IS_SHMGET},
+			   ANY_BIT(3, SHM_HUGETLB)),
+	};
+
+	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+		struct plan_entry *entry = &plan->entries[rows[i].sc];
+
+		if (entry->answer.kind == ANSWER_REFUSE || entry->rule_count > 0)
+			continue; /* All of it is refused. */
+		entry->rules = &rows[i].rule;
+		entry->rule_count = 1;
+	}
 }
 
 static void ask(struct plan_entry *entry, const char *origin)
@@ -264,6 +306,8 @@ void plan_make(struct plan *plan, const struct policy *policy, const struct plan
 	}
 	if (options->count_memory)
 		refuse_uncounted(plan);
+	if (options->limit_memory)
+		refuse_huge_pages(plan);
 	if (options->fixed_affinity)
 		refuse(&plan->entries[SC_sched_setaffinity], EPERM,
 		       "limit on processors: held by affinity");

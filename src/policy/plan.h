@@ -21,12 +21,13 @@ enum route_choice { CHOOSE_ROUTE, FORCE_NOTIFY, FORCE_STOP };
 struct plan_options {
 	bool report_refusals; /* the monitor hears of refusals, see plan_guard_answer */
 	bool audit_exec;      /* execve and execveat are asked, to be written down */
-	bool count_memory;    /* memory is limited by counting: what cannot be counted is refused */
-	bool fixed_affinity;  /* cpu is limited by affinity: changing it is refused */
-	bool refuse_set_id;   /* host files can be written: no set-id bit may come to be on them */
-	bool sees_truncate;   /* by its path: the second wall does not */
-	bool hears_nt;	      /* direct calls of NT are told of, see calls/nt_mark.h */
-	bool capable;	      /* guests can have capabilities, and so become somebody else */
+	bool limit_memory;   /* memory is limited: huge pages, which are in no count, are refused */
+	bool count_memory;   /* memory is limited by counting: what cannot be counted is refused */
+	bool fixed_affinity; /* cpu is limited by affinity: changing it is refused */
+	bool refuse_set_id;  /* host files can be written: no set-id bit may come to be on them */
+	bool sees_truncate;  /* by its path: the second wall does not */
+	bool hears_nt;	     /* direct calls of NT are told of, see calls/nt_mark.h */
+	bool capable;	     /* guests can have capabilities, and so become somebody else */
 	const uint8_t *hooks; /* SC_COUNT enum hook_bits, besides the policy's; NULL: none. Borrowed
 				 for plan_make. */
 	enum route_choice route;

@@ -353,6 +353,9 @@ static int set_memory(struct limiter *limiter, uint64_t bytes, struct cloche_err
 	/* No swap on top; not every kernel counts it. */
 	(void)(v2 ? write_in(group, "memory.swap.max", "0")
 		  : write_in(group, "memory.memsw.limit_in_bytes", text));
+	/* Here what waits in TCP's sockets is counted apart, and else not at all. */
+	if (!v2)
+		(void)write_in(group, "memory.kmem.tcp.limit_in_bytes", text);
 	limiter->memory = place.way;
 	limiter->memory_group = group;
 	return 0;

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Idea: what cannot be entered can still be suffocated. e_bombs KIND [LIMIT]: fork, thread, memory,
- * tmpfs, disk, files, descriptors. Each goes on until it is stopped or has reached twice its limit
- * (processes, MiB), a bound that a machine without a box survives too; it is broken if nothing
- * stopped it at its limit. Being killed for it is as good: the driver takes 137 for an answer.
+ * tmpfs, disk, files, descriptors, huge, sockets. Each goes on until it is stopped or has reached
+ * twice its limit (processes, MiB), a bound that a machine without a box survives too; it is broken
+ * if nothing stopped it at its limit. Being killed for it is as good: the driver takes 137 for an
+ * answer.
  */
 #include "attempt.h"
 
+#include "abi.h"
+
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 
 #define MIB (1024 * 1024)
@@ -258,6 +263,79 @@ static void descriptors(void)
 		 (unsigned long long)now.rlim_max);
 }
 
+/* By its own number in i386, too: what socketcall makes is not counted (see SECURITY.md). */
+static int tcp_socket(void)
+{
+	return (int)syscall(NR(41, 359), AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+/* What one end of a connection has sent and the other has not read; -1: no connection. */
+static long fill_connection(int listen_fd, const struct sockaddr *address, socklen_t size)
+{
+	static char bytes[65536];
+	int from = tcp_socket();
+	long sum = 0;
+	ssize_t n;
+
+	if (from < 0 || connect(from, address, size) < 0 || accept(listen_fd, NULL, NULL) < 0)
+		return -1;
+	while ((n = send(from, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+		sum += n;
+	return sum;
+}
+
+static void sockets(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	int listen_fd = tcp_socket();
+	long long bytes = 0;
+
+	if (bind(listen_fd, (struct sockaddr *)&address, size) < 0 || listen(listen_fd, 4) < 0 ||
+	    getsockname(listen_fd, (struct sockaddr *)&address, &size) < 0)
+		unavailable("no loopback");
+	for (int i = 0; i < limit && bytes < 2LL * limit * MIB; i++) {
+		long more = fill_connection(listen_fd, (struct sockaddr *)&address, size);
+
+		if (more < 0)
+			break;
+		bytes += more;
+	}
+	must_not(bytes > (limit + limit / 4) * (long long)MIB, "%lld MiB of %d wait in sockets",
+		 bytes / MIB, limit);
+}
+
+/* Huge pages are in no count; what is only reserved can be had where the host has none left. */
+static void huge(void)
+{
+	const int flags = MAP_ANONYMOUS | MAP_HUGETLB | MAP_NORESERVE;
+	const int prot = PROT_READ | PROT_WRITE;
+	void *shared = mmap(NULL, 4 * MIB, prot, MAP_SHARED | flags, -1, 0);
+	int id = shmget(IPC_PRIVATE, 4 * MIB, IPC_CREAT | SHM_HUGETLB | SHM_NORESERVE | 0600);
+	void *private = mmap(NULL, 4 * MIB, prot, MAP_PRIVATE | flags, -1, 0);
+
+	refused(private == MAP_FAILED ? -1 : 0, "huge pages of its own");
+	refused(shared == MAP_FAILED ? -1 : 0, "huge pages that are shared");
+	refused(memfd_create("huge", MFD_HUGETLB), "a file of huge pages");
+	refused(id, "a segment of huge pages");
+#ifdef __x86_64__
+	unsigned int args[6] = {
+		0, 4 * MIB, (unsigned int)prot, (unsigned int)(MAP_PRIVATE | flags), UINT_MAX, 0};
+	long result = int80_raw(90, (long)(uintptr_t)low_copy(args, sizeof(args)), 0, 0, 0, 0, 0);
+
+	must_not(result >= 0 || result < -4095, "huge pages by i386's old mmap (%ld)", result);
+#else
+	unsigned int args[6] = {
+		0, 4 * MIB, (unsigned int)prot, (unsigned int)(MAP_PRIVATE | flags), UINT_MAX, 0};
+
+	refused(syscall(90, args), "huge pages by the old mmap");
+	refused(syscall(117, 23, IPC_PRIVATE, 4 * MIB,
+			IPC_CREAT | SHM_HUGETLB | SHM_NORESERVE | 0600, NULL, 0),
+		"a segment of huge pages by ipc");
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const on_disk[] = {".", "/var/lib", "/etc", "/usr/local"};
@@ -281,7 +359,11 @@ int main(int argc, char **argv)
 		files();
 	else if (strcmp(kind, "descriptors") == 0)
 		descriptors();
+	else if (strcmp(kind, "huge") == 0)
+		huge();
+	else if (strcmp(kind, "sockets") == 0)
+		sockets();
 	else
-		unavailable("usage: e_bombs fork|thread|memory|tmpfs|disk|files|descriptors LIMIT");
+		unavailable("usage: e_bombs KIND LIMIT");
 	return done();
 }

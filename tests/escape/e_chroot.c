@@ -7,6 +7,7 @@
 #include "attempt.h"
 
 #include <sys/socket.h>
+#include <sys/xattr.h>
 
 static dev_t root_dev;
 static ino_t root_ino;
@@ -102,6 +103,41 @@ static void moving(void *arg)
 		walk_up("a directory that moved");
 }
 
+/* What the monitor does for a guest begins at the guest's root: who is in a jail changes nothing
+ * outside of it, under the same name. */
+static void same_name(void *arg)
+{
+	const char *name = arg;
+
+	if (chroot("jail") < 0 || chdir("/") < 0) {
+		held("chroot was refused: %s", strerrorname_np(errno));
+		return;
+	}
+	close(open(name, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	note("setxattr in a jail: %s",
+	     setxattr(name, "user.jail", "x", 1, 0) < 0 ? strerrorname_np(errno) : "0");
+	note("truncate in a jail: %s", truncate(name, 9) < 0 ? strerrorname_np(errno) : "0");
+}
+
+static void from_a_jail(void)
+{
+	char name[] = "/e_chroot.XXXXXX";
+	char value[8];
+	struct stat st;
+	int fd = boxed() ? mkstemp(name) : -1;
+
+	if (fd < 0) {
+		untried("files of the same name in / and in a jail");
+		return;
+	}
+	in_child(same_name, name, 5);
+	must_not(fgetxattr(fd, "user.jail", value, sizeof(value)) >= 0,
+		 "setting an attribute outside of a jail");
+	must_not(fstat(fd, &st) == 0 && st.st_size != 0, "truncating a file outside of a jail");
+	unlink(name);
+	close(fd);
+}
+
 int main(void)
 {
 	struct stat root;
@@ -116,5 +152,6 @@ int main(void)
 	in_child(twice, NULL, 5);
 	in_child(handed_in, NULL, 5);
 	in_child(moving, NULL, 5);
+	from_a_jail();
 	return done();
 }

@@ -4,30 +4,24 @@
  * directory that is in nobody's world: past all mounts, everything below it is in reach. (The
  * helper of another account, a confused service; CVE-2024-21626 is a directory that was forgotten.)
  *
+ * Also by the listener itself, of which its socket gives a descriptor (Linux 6.5).
+ *
  * "serve SOCKET DIR" is the listener outside: it hands the directory to one who comes. "walled"
  * says whether this kernel has the wall that is tried here.
  */
 #include "attempt.h"
+#include "handed.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
 
-#define LANDLOCK_CREATE_RULESET 444 /* in both ABIs */
-
-static struct sockaddr_un address_of(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		abort();
-	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-	return address;
-}
-
-union control {
-	char bytes[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr header;
-};
+/* In both ABIs. */
+#define PIDFD_SEND_SIGNAL	424
+#define PIDFD_GETFD		438
+#define PROCESS_MADVISE		440
+#define LANDLOCK_CREATE_RULESET 444
+#define PROCESS_MRELEASE	448
 
 static int serve(const char *path, const char *directory)
 {
@@ -50,28 +44,40 @@ static int serve(const char *path, const char *directory)
 	    chmod(path, 0666) < 0 || listen(socket_fd, 1) < 0)
 		return 1;
 	int peer_fd = accept(socket_fd, NULL, NULL);
-	return peer_fd < 0 || sendmsg(peer_fd, &message, 0) != 1;
+	if (peer_fd < 0 || sendmsg(peer_fd, &message, 0) != 1)
+		return 1;
+	/* There for as long as the guest. */
+	while (read(peer_fd, &byte, 1) > 0)
+		;
+	return 0;
 }
 
-static int receive(const char *path)
+/* Also through the namespaces, memory and descriptors that such a descriptor leads to. */
+static void by_peer(int socket_fd)
 {
-	struct sockaddr_un address = address_of(path);
-	int socket_fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	int fd = -1;
-	char byte;
-	struct iovec iov = {&byte, 1};
-	union control control = {0};
-	struct msghdr message = {.msg_iov = &iov,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
+	int pid_fd = -1;
+	socklen_t size = sizeof(pid_fd);
+	struct iovec page = {(void *)4096, 4096};
+	uint64_t info[16] = {UINT64_MAX};
+	siginfo_t end;
 
-	if (connect(socket_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    recvmsg(socket_fd, &message, 0) != 1 || control.header.cmsg_type != SCM_RIGHTS)
-		return -1;
-	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
-	close(socket_fd);
-	return fd;
+	if (getsockopt(socket_fd, SOL_SOCKET, 77 /* SO_PEERPIDFD */, &pid_fd, &size) < 0) {
+		held("a descriptor of who listens was refused: %s", strerrorname_np(errno));
+		return;
+	}
+	refused(syscall(PIDFD_SEND_SIGNAL, pid_fd, 0, NULL, 0), "a signal to who listens");
+	refused(syscall(PIDFD_SEND_SIGNAL, pid_fd, 0, NULL, 4), "a signal to its group");
+	refused(syscall(PIDFD_GETFD, pid_fd, 0, 0), "what it has open");
+	refused(syscall(PROCESS_MADVISE, pid_fd, &page, 1, MADV_COLD, 0), "advice on its memory");
+	refused(syscall(PROCESS_MRELEASE, pid_fd, 0), "taking its memory");
+	refused(syscall(SYS_setns, pid_fd, CLONE_NEWNS), "its mounts");
+	refused(syscall(SYS_setns, pid_fd, CLONE_NEWUSER | CLONE_NEWNET), "its network");
+	refused(waitid(3 /* P_PIDFD */, (id_t)pid_fd, &end, WEXITED | WNOHANG), "waiting for it");
+	for (unsigned int request = 0xff01; request <= 0xff0a; request++)
+		refused(ioctl(pid_fd, request, 0), "its namespaces by ioctl 0x%x", request);
+	for (unsigned int bytes = 64; bytes <= sizeof(info); bytes += 8)
+		refused(ioctl(pid_fd, 0xc000ff0bU | bytes << 16, info), "what it is (%u)", bytes);
+	close(pid_fd);
 }
 
 static void by_names(int dir_fd)
@@ -142,7 +148,9 @@ int main(int argc, char **argv)
 	/* Under hooks a guest is told that there is none, so it is asked outside. */
 	if (canary("HANDED") == NULL)
 		unavailable("this kernel has no Landlock (2 or newer), the wall behind the mounts");
-	int dir_fd = receive(canary("HANDED"));
+	int socket_fd = connect_to(canary("HANDED"));
+	by_peer(socket_fd);
+	int dir_fd = receive(socket_fd);
 	if (dir_fd < 0) {
 		broken("no directory was handed in: %s", strerrorname_np(errno));
 		return done();

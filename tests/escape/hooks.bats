@@ -11,7 +11,7 @@ teardown() {
 	escape_teardown
 }
 
-# hooked NAME POLICY...: the attack for each ABI, under hooks on notify (names), where calls are made
+# hooked NAME POLICY|--OPTION=VALUE...: the attack for each ABI, under hooks on notify (names), where calls are made
 # again (hooks), and on the stop route (hooks and hooks-stop).
 hooked() {
 	local policies=() policy
@@ -20,7 +20,10 @@ hooked() {
 	echo "$CANARY_SECRET" >forbidden/secret
 	CANARY_FORBIDDEN=$PWD/forbidden/secret
 	for policy in "${@:2}"; do
-		policies+=(-p "$BATS_TEST_DIRNAME/$policy.lua")
+		case $policy in
+		--*) policies+=("$policy") ;;
+		*) policies+=(-p "$BATS_TEST_DIRNAME/$policy.lua") ;;
+		esac
 	done
 	hostile "$1" "${policies[@]}" --env "CLOCHE_RACES=${CLOCHE_RACES:-}"
 }
@@ -67,6 +70,14 @@ hooked() {
 
 @test "nothing takes the place of decided arguments (stopped)" {
 	hooked e_hook_area hooks hooks-stop
+}
+
+@test "nothing takes the place of decided arguments where refusals are reported (made again)" {
+	hooked e_hook_area hooks --report="$SCRATCH/report"
+}
+
+@test "nothing takes the place of decided arguments where refusals are reported (stopped)" {
+	hooked e_hook_area hooks hooks-stop --report="$SCRATCH/report"
 }
 
 @test "children whose parents were killed are decided, too (names)" {

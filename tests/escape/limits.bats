@@ -9,6 +9,7 @@ load ../helpers
 load escape
 
 teardown() {
+	[ -z "${SERVER_PID:-}" ] || kill -KILL "$SERVER_PID" 2>/dev/null || true
 	escape_teardown
 }
 
@@ -48,6 +49,15 @@ host_lives() {
 
 @test "memory ends at --memory" {
 	bomb memory 96 --memory 96M
+}
+
+@test "what waits in sockets ends at --memory, where a cgroup counts it" {
+	need_root
+	bomb sockets 64 --memory 64M
+}
+
+@test "huge pages are not had beside --memory" {
+	bomb huge 96 --memory 96M
 }
 
 @test "private folders in memory end at --memory" {
@@ -94,4 +104,56 @@ host_lives() {
 	watches=$(cat /proc/sys/fs/inotify/max_user_watches)
 	box -- cat /proc/sys/user/max_inotify_watches
 	[ "$output" -le $((watches / 4)) ] || tell "of $watches"
+}
+
+# unanswered HOW...: its monitor waits for what nobody answers, and cannot be killed. HOW ends the
+# box, whose guests must be gone then.
+unanswered() {
+	local program end
+	need_root
+	[ -e /dev/fuse ] || modprobe fuse 2>/dev/null || skip "no FUSE here"
+	outside
+	mkdir -p fuse
+	chmod 777 write
+	while read -r program; do
+		rm -f asked write/handing write/lock
+		unshare --mount --propagation private "$BATS_TEST_DIRNAME/unanswered.py" "$PWD/fuse" \
+			write/handing asked </dev/null 3>&- &
+		SERVER_PID=$!
+		eventually 10 test -S write/handing || {
+			wait "$SERVER_PID" || [ $? != 77 ] || skip "no FUSE here"
+			return 1
+		}
+		"$CLOCHE" run --wall 60s --read "$GUEST_DIR" --write write \
+			--env CANARY_HANDED="$PWD/write/handing" --env CANARY_WRITE_DIR="$PWD/write" \
+			"${@:2}" -- "$program" </dev/null >out 2>&1 3>&- &
+		end=$!
+		eventually 20 test -e asked || tell "$(cat out)"
+		! flock --nonblock write/lock true || [ "$1" = : ] || tell "nobody is there"
+		"$1" "$end" </dev/null >killed 2>&1 3>&- &
+		eventually 20 flock --nonblock write/lock true || tell "guests live on"
+		kill -KILL "$SERVER_PID"
+		wait
+	done < <(abis e_unanswered)
+	outside_intact
+}
+
+kill_box() {
+	"$CLOCHE" kill "$1"
+}
+
+kill_launcher() {
+	kill -KILL "$1"
+}
+
+@test "guests of a monitor that cannot die end with --wall" {
+	unanswered : --wall 2s
+}
+
+@test "guests of a monitor that cannot die end with cloche kill" {
+	unanswered kill_box
+}
+
+@test "guests of a monitor that cannot die end with the launcher" {
+	unanswered kill_launcher
 }

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define ROUNDS	100
@@ -229,8 +230,12 @@ static bool is_in_jail(void)
 
 static bool sees_the_jail(void)
 {
+	struct stat st;
+
 	return opens("/theirs", false) && opens("/mine", true) && opens("theirs", false) &&
-	       access(folder, F_OK) < 0 && errno == ENOENT;
+	       access(folder, F_OK) < 0 && errno == ENOENT &&
+	       (setxattr("/mine", "user.cloche", "x", 1, 0) == 0 || errno == EOPNOTSUPP) &&
+	       truncate("/mine", 1) == 0 && stat("mine", &st) == 0 && st.st_size == 1;
 }
 
 /* ---- threads ---- */

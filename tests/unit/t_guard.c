@@ -83,7 +83,8 @@ static void check(enum abi abi, int number, const uint64_t args[CALL_ARGS_MAX])
 	if ((plan_binds(&world.plan) && number == FILTER_OWN_NUMBER) ||
 	    (world.plan.options.hears_nt && number == NT_MARK_NUMBER))
 		want = SECCOMP_RET_USER_NOTIF;
-	if (plan_binds(&world.plan) && abi == ABI_I386 && call == &calls_table[SC_mmap])
+	if ((plan_binds(&world.plan) || world.plan.options.limit_memory) && abi == ABI_I386 &&
+	    call == &calls_table[SC_mmap])
 		want = SECCOMP_RET_ERRNO | ENOSYS;
 	memcpy(data.args, args, sizeof(data.args));
 	uint32_t got = filter_simulate(&world.filter, &data);
@@ -160,6 +161,7 @@ static void filter_is_the_plan(void **state)
 	(void)state;
 	check_all(&(struct plan_options){0});
 	check_all(&(struct plan_options){.hears_nt = true});
+	check_all(&(struct plan_options){.limit_memory = true});
 }
 
 static void filter_is_the_plan_with_every_option(void **state)
@@ -168,6 +170,7 @@ static void filter_is_the_plan_with_every_option(void **state)
 	check_all(&(struct plan_options){
 		.report_refusals = true,
 		.audit_exec = true,
+		.limit_memory = true,
 		.count_memory = true,
 		.fixed_affinity = true,
 		.refuse_set_id = true,

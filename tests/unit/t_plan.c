@@ -9,6 +9,8 @@
 #include <json.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 
 static void make(struct fixture *fixture, struct plan_options options)
@@ -132,6 +134,27 @@ static void counted_memory_cannot_be_had_elsewhere(void **state)
 	assert_int_equal(answer_of(f, SC_ipc, 2).kind, ANSWER_NATIVE);
 	/* The rule for ipc replaces the table's, so there must be none. */
 	assert_int_equal(calls_table[SC_ipc].rule_count, 0);
+}
+
+static void limited_memory_is_not_had_in_huge_pages(void **state)
+{
+	struct fixture *f = *state;
+	const uint64_t map[CALL_ARGS_MAX] = {0, 4096, 3, MAP_PRIVATE | MAP_HUGETLB};
+	const uint64_t get[CALL_ARGS_MAX] = {0, 4096, SHM_HUGETLB};
+	const uint64_t ipc[CALL_ARGS_MAX] = {23 | 1 << 16, 0, 4096, SHM_HUGETLB};
+	const uint64_t create[CALL_ARGS_MAX] = {0, MFD_HUGETLB | 21U << 26};
+
+	make(f, (struct plan_options){.limit_memory = true});
+	refuses(plan_answer(&f->plan, SC_mmap, map, NULL), ENOMEM);
+	refuses(plan_answer(&f->plan, SC_mmap2, map, NULL), ENOMEM);
+	refuses(plan_answer(&f->plan, SC_shmget, get, NULL), ENOMEM);
+	refuses(plan_answer(&f->plan, SC_ipc, ipc, NULL), ENOMEM);
+	refuses(plan_answer(&f->plan, SC_memfd_create, create, NULL), ENOMEM);
+	assert_int_equal(answer_of(f, SC_mmap, 0).kind, ANSWER_NATIVE);
+	assert_int_equal(answer_of(f, SC_ipc, 23).kind, ANSWER_NATIVE);
+	make(f, (struct plan_options){.limit_memory = true, .count_memory = true});
+	refuses(answer_of(f, SC_ipc, 23), ENOSYS);
+	refuses(plan_answer(&f->plan, SC_memfd_create, create, NULL), ENOSYS);
 }
 
 static void a_refused_call_stays_refused_as_it_was(void **state)
@@ -277,6 +300,7 @@ int main(void)
 		CASE(what_the_table_refuses_without_rules_can_be_opened),
 		CASE(truncate_is_asked_where_the_wall_misses_it),
 		CASE(counted_memory_cannot_be_had_elsewhere),
+		CASE(limited_memory_is_not_had_in_huge_pages),
 		CASE(a_refused_call_stays_refused_as_it_was),
 		CASE(affinity_is_fixed_when_it_limits_cpu),
 		CASE(set_id_bits_are_refused_where_host_files_are_written),
