@@ -171,9 +171,8 @@ static void set_cwd(const struct launch *launch)
 	if (r < 0 && launch->cwd_explicit) {
 		struct cloche_err err = {0};
 
-		(void)err_set(&err, r,
-			      "cannot start in '%s': %s in the box; show it, by --copy for one",
-			      launch->cwd, errno_text(r));
+		(void)err_set(&err, r, "cannot start in '%s': %s in the box%s", launch->cwd,
+			      errno_text(r), r == -ENOENT ? "; show it, by --copy for one" : "");
 		fail_to_launcher(launch, &err);
 	}
 	if (r < 0 && launch->cwd_fallback != NULL)

@@ -30,7 +30,7 @@ extern char **environ;
 
 static int prepare_identity(struct launch *launch, struct cloche_err *err)
 {
-	int r = identity_resolve(&launch->identity, launch->policy->user, err);
+	int r = identity_of_policy(&launch->identity, launch->policy, err);
 
 	if (r < 0 || !launch->identity.rooted)
 		return r;

@@ -146,6 +146,15 @@ int identity_resolve(struct identity *identity, const char *user, struct cloche_
 	return r;
 }
 
+int identity_of_policy(struct identity *identity, const struct policy *policy,
+		       struct cloche_err *err)
+{
+	int r = identity_resolve(identity, policy->user, err);
+
+	return r < 0 && policy->user_origin != NULL ? err_wrap(err, r, "%s", policy->user_origin)
+						    : r;
+}
+
 bool identity_is_box_uid(uid_t uid)
 {
 	return uid >= RANGE_FIRST && uid < KEPT_RANGE_FIRST + KEPT_RANGE_COUNT * ID_RANGE;

@@ -27,6 +27,57 @@ nothing_left() {
 	one_line 127 "no-such-program"
 }
 
+@test "a program that the host has and the box does not show" {
+	printf '#!/bin/sh\necho ran\n' >../tool
+	chmod 755 ../tool
+	ln -s tool ../cloche-link
+	box -- "$SCRATCH/cloche-link"
+	one_line 127 "in the box (the host has $SCRATCH/cloche-link; --read $SCRATCH shows it)"
+	PATH=$PATH:$SCRATCH box -- cloche-link
+	one_line 127 "in the box (the host has $SCRATCH/cloche-link; --read $SCRATCH shows it)"
+	box -- ../work/../cloche-link
+	one_line 127 "the host has $SCRATCH/cloche-link"
+	box --read "$SCRATCH" -- "$SCRATCH/cloche-link"
+	succeeds
+	prints "ran"
+}
+
+@test "a script whose interpreter is not there" {
+	printf '#! /no/such/interpreter -x\n' >script
+	printf '#!%s\n' "$SCRATCH/tool" >other
+	printf '#!/bin/sh\n' >../tool
+	chmod 755 script other ../tool
+	box -- ./script
+	one_line 127 "names an interpreter that is not there: '/no/such/interpreter'"
+	box -- ./other
+	one_line 127 "it needs its interpreter $SCRATCH/tool; --read $SCRATCH shows it"
+}
+
+@test "a program without a name" {
+	box -- ''
+	one_line 127 "the program has no name"
+}
+
+@test "a directory that the caller may not read" {
+	need_user
+	[ ! -r /root ] || skip "everybody may read /root"
+	box --copy /root -- true
+	one_line 125 "/root': Permission denied; a copy can be made only of what you may read"
+	box --read /root -- ls /root
+	fails_with 2
+}
+
+@test "a user that is not there" {
+	box --user nosuch -- true
+	one_line 125 "--user: user 'nosuch': no such user"
+	printf 'extends "default"\nuser "nosuch"\n' >p.lua
+	box -p ./p.lua -- true
+	one_line 125 "./p.lua:2: user 'nosuch': no such user"
+	cloche explain -p ./p.lua
+	fails_with 125
+	complains "./p.lua:2: user 'nosuch'"
+}
+
 @test "a program that may not be run" {
 	echo text >plain
 	box -- ./plain
@@ -45,13 +96,6 @@ nothing_left() {
 @test "an empty program name" {
 	box -- ''
 	fails_with 127
-}
-
-@test "a script whose interpreter is not there" {
-	printf '#!/no/such/interpreter\n' >script
-	chmod +x script
-	box -- ./script
-	one_line 127 "./script"
 }
 
 @test "limits that are no numbers" {
@@ -119,6 +163,9 @@ nothing_left() {
 	box --cwd /no/such/directory -- true
 	one_line 125 "cannot start in '/no/such/directory'"
 	complains "in the box; show it"
+	box --cwd /etc/passwd -- true
+	one_line 125 "cannot start in '/etc/passwd': Not a directory"
+	[[ $stderr != *--copy* ]] || tell "showing it would not help"
 }
 
 @test "a policy file that shows nothing" {
