@@ -240,6 +240,30 @@ nothing_left() {
 	complains "cloche doctor"
 }
 
+# Runs a command in a process that somebody watches already: the listener stays open in this one.
+watched() {
+	python3 - "$@" <<-'EOF'
+		import ctypes, os, struct, subprocess, sys
+		libc = ctypes.CDLL(None, use_errno=True)
+		allow = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0x7fff0000))
+		program = struct.pack("HxxxxxxQ", 1, ctypes.addressof(allow))
+		libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+		if libc.syscall(317, 1, 8, program) < 0:  # seccomp: a filter with NEW_LISTENER
+		    sys.exit(77)
+		for _ in range(40):
+		    run = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+		    if run.returncode != 125 or "another program watches" not in run.stderr:
+		        sys.exit(f"status {run.returncode}, said: {run.stderr}")
+	EOF
+}
+
+@test "where another program watches it is said, each time" {
+	run watched "$CLOCHE" run -- true
+	[ "$status" != 77 ] || skip "a listener cannot be had here"
+	succeeds
+	nothing_left
+}
+
 @test "root of a user namespace alone is an ordinary user" {
 	run unshare --user --map-root-user true
 	[ "$status" = 0 ] || skip "no user namespaces here"
