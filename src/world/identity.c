@@ -290,7 +290,9 @@ int identity_make_userns(struct identity *identity, struct cloche_err *err)
 			err, fd,
 			"cannot map the box's ids: root has not all its capabilities here; run "
 			"cloche where it has, or as an ordinary user");
-	return fd < 0 ? err_set(err, fd, "cannot map the box's ids: %s", errno_text(fd)) : fd;
+	return fd < 0 ? err_set(err, fd, "cannot map the box's ids: %s%s", errno_text(fd),
+				fd == -ENOENT ? " (is /proc mounted?)" : "")
+		      : fd;
 }
 
 int identity_map_self(const struct identity *identity, struct cloche_err *err)
@@ -313,7 +315,9 @@ int identity_map_self(const struct identity *identity, struct cloche_err *err)
 			err, r,
 			"this host does not let an ordinary user map ids (on Ubuntu: sysctl "
 			"kernel.apparmor_restrict_unprivileged_userns=0; see cloche doctor)");
-	return r < 0 ? err_set(err, r, "cannot map the box's ids: %s", errno_text(r)) : 0;
+	return r < 0 ? err_set(err, r, "cannot map the box's ids: %s%s", errno_text(r),
+			       r == -ENOENT ? " (is /proc mounted?)" : "")
+		     : 0;
 }
 
 void identity_share_counts(int proc_fd)
