@@ -264,6 +264,21 @@ watched() {
 	nothing_left
 }
 
+@test "too few files that may be open" {
+	local count
+	for count in 3 6 10 16 31; do
+		run --separate-stderr timeout 20 bash -c "ulimit -n $count; exec \"\$0\" run -- true" "$CLOCHE"
+		if ((count > 4)); then
+			one_line 125 "only $count files may be open here, cloche needs 32: ulimit -n 32"
+		else
+			one_line 125 "cloche"
+		fi
+	done
+	run --separate-stderr bash -c 'ulimit -n 32; exec "$0" run -b few -- sh -c "ulimit -n"' "$CLOCHE"
+	succeeds
+	prints "32"
+}
+
 @test "root of a user namespace alone is an ordinary user" {
 	run unshare --user --map-root-user true
 	[ "$status" = 0 ] || skip "no user namespaces here"
