@@ -335,9 +335,9 @@ static int start(struct launch *launch, int *ret_monitor_fd, struct cloche_err *
 	if (pid < 0)
 		return err_set(
 			err, pid, "cannot make the box's namespaces: %s%s", errno_text(pid),
-			pid == -EPERM || pid == -EACCES
-				? " (does this host let ordinary users make user namespaces? see "
-				  "cloche doctor)"
+			pid == -EPERM || pid == -EACCES ? " (does this host let ordinary users "
+							  "make user namespaces, and is "
+							  "this no chroot? see cloche doctor)"
 			: pid == -ENOSYS ? " (inside another box or container that forbids it? "
 					   "see cloche doctor)"
 					 : "");

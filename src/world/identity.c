@@ -20,8 +20,9 @@
 
 #define DATABASE_SIZE_MAX (1U << 20)
 
-#define RUN_DIR	 "/run/cloche/ids"
-#define KEPT_DIR "/var/lib/cloche/ids"
+#define RUN_DIR	  "/run/cloche/ids"
+#define KEPT_DIR  "/var/lib/cloche/ids"
+#define IDS_ERROR "cannot note which ids are taken in %s: %s; root's boxes need that"
 
 static void set_text(char *to, size_t size, const char *text)
 {
@@ -166,7 +167,7 @@ int identity_take_range(struct identity *identity, struct cloche_err *err)
 	_own_(closep) int dir_fd = r < 0 ? r : sys_openat(AT_FDCWD, RUN_DIR, O_PATH | O_DIRECTORY);
 
 	if (dir_fd < 0)
-		return err_set(err, dir_fd, "%s: %s", RUN_DIR, errno_text(dir_fd));
+		return err_set(err, dir_fd, IDS_ERROR, RUN_DIR, errno_text(dir_fd));
 	for (uint32_t i = 0; i < RANGE_COUNT; i++) {
 		/* Boxes that start together should not all try the same ones in turn. */
 		uint32_t slot = (i + (uint32_t)getpid() % 64) % RANGE_COUNT;
@@ -175,7 +176,7 @@ int identity_take_range(struct identity *identity, struct cloche_err *err)
 		(void)snprintf(name, sizeof(name), "%u", slot);
 		_own_(closep) int fd = sys_create(dir_fd, name, O_RDWR | O_NOFOLLOW, 0600);
 		if (fd < 0)
-			return err_set(err, fd, "%s/%s: %s", RUN_DIR, name, errno_text(fd));
+			return err_set(err, fd, IDS_ERROR, RUN_DIR, errno_text(fd));
 		if (sys_flock(fd, LOCK_EX | LOCK_NB) < 0)
 			continue;
 		identity->id_base = RANGE_FIRST + slot * ID_RANGE;
@@ -192,7 +193,7 @@ static int choose_kept_range(uint32_t *ret_base, struct cloche_err *err)
 	_own_(closep) int dir_fd = r < 0 ? r : sys_openat(AT_FDCWD, KEPT_DIR, O_PATH | O_DIRECTORY);
 
 	if (dir_fd < 0)
-		return err_set(err, dir_fd, "%s: %s", KEPT_DIR, errno_text(dir_fd));
+		return err_set(err, dir_fd, IDS_ERROR, KEPT_DIR, errno_text(dir_fd));
 	for (uint32_t slot = 0; slot < KEPT_RANGE_COUNT; slot++) {
 		char name[16];
 
@@ -201,7 +202,7 @@ static int choose_kept_range(uint32_t *ret_base, struct cloche_err *err)
 		if (fd == -EEXIST)
 			continue;
 		if (fd < 0)
-			return err_set(err, fd, "%s/%s: %s", KEPT_DIR, name, errno_text(fd));
+			return err_set(err, fd, IDS_ERROR, KEPT_DIR, errno_text(fd));
 		*ret_base = KEPT_RANGE_FIRST + slot * ID_RANGE;
 		return 0;
 	}

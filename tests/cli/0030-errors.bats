@@ -279,6 +279,21 @@ watched() {
 	prints "32"
 }
 
+@test "a host whose /dev is not what it should be" {
+	need_user
+	run --separate-stderr unshare --user --map-current-user --keep-caps --mount sh -c '
+		mount -t tmpfs none /dev || exit 77
+		for name in $2; do : >/dev/$name; done
+		exec "$1" run -- true' - "$CLOCHE" ""
+	[ "$status" != 77 ] || skip "no mounts in a user namespace here"
+	one_line 125 "the host's must have the devices null"
+	# A file under the name of a device is nothing that a guest may write to.
+	run --separate-stderr unshare --user --map-current-user --keep-caps --mount sh -c '
+		mount -t tmpfs none /dev && for name in $2; do : >/dev/$name; done
+		exec "$1" run -- true' - "$CLOCHE" "null zero full random urandom tty"
+	one_line 125 "No such device"
+}
+
 @test "root of a user namespace alone is an ordinary user" {
 	run unshare --user --map-root-user true
 	[ "$status" = 0 ] || skip "no user namespaces here"
