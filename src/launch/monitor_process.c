@@ -327,7 +327,8 @@ static void fail_to_watch(const struct launch *launch, int init_fd, int code)
 		      code == -EBUSY
 			      ? "; another program watches this process already (a container "
 				"engine or sandbox around cloche), and the kernel lets only one"
-			      : "");
+		      : code == -EPERM ? "; is cloche itself traced (strace -f, a debugger)?"
+				       : "");
 	fail_to_launcher(launch, &err);
 }
 

@@ -264,6 +264,14 @@ watched() {
 	nothing_left
 }
 
+@test "where a debugger traces all of cloche and its calls are to be stopped" {
+	need_command strace
+	run --separate-stderr strace -f -o /dev/null "$CLOCHE" run -- echo ran
+	prints ran
+	run --separate-stderr strace -f -o /dev/null "$CLOCHE" run --route stop -- echo ran
+	one_line 125 "cannot watch the guest: Operation not permitted; is cloche itself traced"
+}
+
 @test "too few files that may be open" {
 	local count
 	for count in 3 6 10 16 31; do
