@@ -30,6 +30,7 @@ struct check {
 	int (*try)(struct trial *trial);
 	int value;
 	const char *remedy;
+	const char *basis; /* the check that this one stands on, earlier in the table */
 };
 
 #define CONTAINER                                                                                  \
@@ -37,58 +38,73 @@ struct check {
 	"--security-opt systempaths=unconfined)"
 #define USERNS                                                                                     \
 	"sysctl user.max_user_namespaces=15000; Debian: kernel.unprivileged_userns_clone=1; "      \
-	"Ubuntu: kernel.apparmor_restrict_unprivileged_userns=0"
+	"Ubuntu: kernel.apparmor_restrict_unprivileged_userns=0; in a chroot the kernel lets "     \
+	"nobody make them"
 #define CONFIG(name) "a kernel with CONFIG_" name "; " CONTAINER
 #define CGROUP                                                                                     \
 	"run cloche in a group that it may divide (systemd-run --user --scope -p Delegate=yes), "  \
 	"or "                                                                                      \
 	"as root"
 
+#define PROC	   "the host's /proc"
+#define NAMESPACES "user namespaces"
+#define NOTICES	   "seccomp notifications"
+
 static const struct check checks[] = {
-	{"user namespaces", NEED_MUST, WHO_ANY, try_user_namespace, 0, USERNS},
-	{"mount namespaces", NEED_MUST, WHO_ANY, try_namespace, CLONE_NEWNS, CONTAINER},
-	{"PID namespaces", NEED_MUST, WHO_ANY, try_namespace, CLONE_NEWPID, CONFIG("PID_NS")},
-	{"network namespaces", NEED_MUST, WHO_ANY, try_namespace, CLONE_NEWNET, CONFIG("NET_NS")},
-	{"IPC namespaces", NEED_MUST, WHO_ANY, try_namespace, CLONE_NEWIPC, CONFIG("IPC_NS")},
-	{"UTS namespaces", NEED_MUST, WHO_ANY, try_namespace, CLONE_NEWUTS, CONFIG("UTS_NS")},
-	{"cgroup namespaces", NEED_MUST, WHO_ANY, try_namespace, CLONE_NEWCGROUP,
-	 CONFIG("CGROUPS")},
+	{PROC, NEED_MUST, WHO_ANY, try_host_proc, 0, "mount -t proc proc /proc", NULL},
+	{NAMESPACES, NEED_MUST, WHO_ANY, try_user_namespace, 0, USERNS, PROC},
+	{"mount namespaces", NEED_MUST, WHO_ANY, try_namespace, CLONE_NEWNS, CONTAINER, NAMESPACES},
+	{"PID namespaces", NEED_MUST, WHO_ANY, try_namespace, CLONE_NEWPID, CONFIG("PID_NS"),
+	 NAMESPACES},
+	{"network namespaces", NEED_MUST, WHO_ANY, try_namespace, CLONE_NEWNET, CONFIG("NET_NS"),
+	 NAMESPACES},
+	{"IPC namespaces", NEED_MUST, WHO_ANY, try_namespace, CLONE_NEWIPC, CONFIG("IPC_NS"),
+	 NAMESPACES},
+	{"UTS namespaces", NEED_MUST, WHO_ANY, try_namespace, CLONE_NEWUTS, CONFIG("UTS_NS"),
+	 NAMESPACES},
+	{"cgroup namespaces", NEED_MUST, WHO_ANY, try_namespace, CLONE_NEWCGROUP, CONFIG("CGROUPS"),
+	 NAMESPACES},
 	{"mounts by descriptor", NEED_MUST, WHO_ANY, try_new_mounts, 0,
-	 "Linux 5.12 or newer; " CONTAINER},
+	 "Linux 5.12 or newer; " CONTAINER, NAMESPACES},
 	{"/proc of a box's own", NEED_MUST, WHO_ANY, try_proc, 0,
-	 "the container's /proc is partly covered (docker: --security-opt systempaths=unconfined)"},
+	 "the container's /proc is partly covered (docker: --security-opt systempaths=unconfined)",
+	 NAMESPACES},
 	{"overlayfs", NEED_MUST, WHO_ANY, try_overlay, 0,
-	 "modprobe overlay; for ordinary users Linux 5.11 or newer"},
+	 "modprobe overlay; for ordinary users Linux 5.11 or newer", NAMESPACES},
 	{"layers in memory", NEED_HELPS, WHO_ANY, try_tmpfs_marks, 0,
-	 "Linux 6.6 or newer with CONFIG_TMPFS_XATTR; until then layers are kept on disk"},
+	 "Linux 6.6 or newer with CONFIG_TMPFS_XATTR; until then layers are kept on disk",
+	 NAMESPACES},
 	{"id-mapped mounts", NEED_HELPS, WHO_ROOT, try_id_mapped, 0,
 	 "a file system for / that has them (ext4, xfs, btrfs, tmpfs); without, "
-	 "host files belong to nobody in the box"},
+	 "host files belong to nobody in the box",
+	 NAMESPACES},
 	{"seccomp filters", NEED_MUST, WHO_ANY, try_seccomp, FEATURE_FILTER,
-	 CONFIG("SECCOMP_FILTER")},
-	{"seccomp notifications", NEED_MUST, WHO_ANY, try_seccomp, FEATURE_NOTIFY,
+	 CONFIG("SECCOMP_FILTER"), NULL},
+	{NOTICES, NEED_MUST, WHO_ANY, try_seccomp, FEATURE_NOTIFY,
 	 "one program can watch: if it is busy, a container engine or sandbox around cloche does "
-	 "already; sysctl kernel.yama.ptrace_scope below 3"},
+	 "already; sysctl kernel.yama.ptrace_scope below 3",
+	 NULL},
 	{"  descriptors answered at once", NEED_MUST, WHO_ANY, try_seccomp, FEATURE_ADDFD_SEND,
-	 "Linux 5.14 or newer"},
+	 "Linux 5.14 or newer", NOTICES},
 	{"  no call done twice", NEED_HELPS, WHO_ANY, try_seccomp, FEATURE_KILLABLE,
-	 "Linux 5.19 or newer (WAIT_KILLABLE_RECV)"},
+	 "Linux 5.19 or newer (WAIT_KILLABLE_RECV)", NOTICES},
 	{"  fast answers", NEED_HELPS, WHO_ANY, try_seccomp, FEATURE_SYNC_WAKE_UP,
-	 "Linux 6.6 or newer (SYNC_WAKE_UP)"},
-	{"limit of memory", NEED_HELPS, WHO_ANY, try_limit, LIMIT_OF_MEMORY, CGROUP},
-	{"limit of tasks", NEED_HELPS, WHO_ANY, try_limit, LIMIT_OF_TASKS, CGROUP},
-	{"limit of parts of a core", NEED_HELPS, WHO_ANY, try_limit, LIMIT_OF_CPU, CGROUP},
+	 "Linux 6.6 or newer (SYNC_WAKE_UP)", NOTICES},
+	{"limit of memory", NEED_HELPS, WHO_ANY, try_limit, LIMIT_OF_MEMORY, CGROUP, NULL},
+	{"limit of tasks", NEED_HELPS, WHO_ANY, try_limit, LIMIT_OF_TASKS, CGROUP, NULL},
+	{"limit of parts of a core", NEED_HELPS, WHO_ANY, try_limit, LIMIT_OF_CPU, CGROUP, NULL},
 	{"32-bit programs (i386)", NEED_HELPS, WHO_ANY, try_i386, 0,
-	 "CONFIG_IA32_EMULATION, and no ia32_emulation=0 on the kernel's command line"},
+	 "CONFIG_IA32_EMULATION, and no ia32_emulation=0 on the kernel's command line", NULL},
 	{"a second wall (Landlock)", NEED_HELPS, WHO_ANY, try_landlock, 0,
-	 "Linux 5.19 or newer with CONFIG_SECURITY_LANDLOCK and lsm=landlock,..."},
+	 "Linux 5.19 or newer with CONFIG_SECURITY_LANDLOCK and lsm=landlock,...", NULL},
 	{"more ids (newuidmap)", NEED_LATER, WHO_USER, try_newuidmap, 0,
-	 "apt install uidmap, and a line in /etc/subuid and /etc/subgid"},
+	 "apt install uidmap, and a line in /etc/subuid and /etc/subgid", NULL},
 	{"Windows programs (Wine)", NEED_LATER, WHO_ANY, try_windows, 0,
-	 "cloche windows setup, once; it downloads 300 MB"},
+	 "cloche windows setup, once; it downloads 300 MB", NULL},
 	{"a box that holds", NEED_MUST, WHO_ANY, try_confinement, 0,
 	 "what the message and the lines above say; do not run untrusted programs until this "
-	 "works"},
+	 "works",
+	 NULL},
 };
 
 enum { JSON };
@@ -101,6 +117,7 @@ static const struct option_row options[] = {
 struct finding {
 	const struct check *check;
 	bool passed_over; /* not for this caller */
+	bool follows;	  /* it is missing because its basis is */
 	int result;
 	char note[TRIAL_NOTE_SIZE];
 };
@@ -144,6 +161,21 @@ static void find(const struct check *check, struct trial *shared, struct finding
 			       errno_text(finding->result));
 }
 
+/* What stands on something that is missing, and fails in the same way, needs no remedy of its own.
+ */
+static void find_cause(struct finding *finding, const struct finding *findings)
+{
+	const char *basis = finding->check->basis;
+
+	for (; basis != NULL && findings != finding; findings++) {
+		if (strcmp(findings->check->name, basis) == 0 && findings->result < 0 &&
+		    findings->result == finding->result) {
+			finding->follows = true;
+			(void)snprintf(finding->note, sizeof(finding->note), "needs %s", basis);
+		}
+	}
+}
+
 static void print_finding(const struct finding *finding)
 {
 	const struct check *check = finding->check;
@@ -152,8 +184,9 @@ static void print_finding(const struct finding *finding)
 
 	if (finding->passed_over)
 		return;
-	(void)printf("  %-4s %-32s %s\n", found ? "yes" : missing, check->name, finding->note);
-	if (!found)
+	(void)printf("  %-4s %-*s%s\n", found ? "yes" : missing, finding->note[0] != '\0' ? 33 : 0,
+		     check->name, finding->note);
+	if (!found && !finding->follows)
 		(void)printf("         remedy: %s\n", check->remedy);
 }
 
@@ -169,7 +202,9 @@ static struct json_object *finding_json(const struct finding *finding)
 	json_object_object_add(object, "found", json_object_new_boolean(finding->result == 0));
 	json_object_object_add(object, "note", json_object_new_string(finding->note));
 	if (finding->result < 0)
-		json_object_object_add(object, "remedy", json_object_new_string(check->remedy));
+		json_object_object_add(
+			object, "remedy",
+			json_object_new_string(finding->follows ? finding->note : check->remedy));
 	return object;
 }
 
@@ -214,6 +249,7 @@ static int examine(bool json)
 		print_head();
 	for (size_t i = 0; i < ARRAY_LENGTH(checks); i++) {
 		find(&checks[i], shared, &findings[i]);
+		find_cause(&findings[i], findings);
 		if (!json)
 			print_finding(&findings[i]);
 		/* The box is what counts: it may run where a single trial found something odd. */

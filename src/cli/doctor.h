@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#define TRIAL_NOTE_SIZE 160
+#define TRIAL_NOTE_SIZE 300 /* a line of cloche's fits */
 
 /* Shared between the child that tries and the command. */
 struct trial {
@@ -22,6 +22,7 @@ struct trial {
 
 /* ---- doctor_host.c ---- */
 
+int try_host_proc(struct trial *trial);
 int try_user_namespace(struct trial *trial);
 int try_namespace(struct trial *trial); /* value: CLONE_NEW... */
 int try_new_mounts(struct trial *trial);

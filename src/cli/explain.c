@@ -75,7 +75,7 @@ static void find_limits(struct host_view *view, const struct limits *limits, boo
 static int look_at_host(struct host_view *view, const struct policy *policy, struct cloche_err *err)
 {
 	struct host_mounts mounts = {0};
-	int r = identity_resolve(&view->identity, policy->user, err);
+	int r = identity_of_policy(&view->identity, policy, err);
 
 	if (r == 0)
 		r = host_mounts_read(&mounts, err);

@@ -168,13 +168,23 @@ static void open_streams(void)
 	}
 }
 
-int main(int argc, char **argv)
+/* What could not be printed (a full disk) has not been said. */
+static int printed(int status)
+{
+	struct cloche_err err = {0};
+
+	if ((fflush(stdout) == 0 && ferror(stdout) == 0) || status != 0)
+		return status;
+	(void)err_set(&err, -EIO, "cannot write to standard output");
+	print_error(&err);
+	return EXIT_OURS;
+}
+
+static int obey(int argc, char **argv)
 {
 	const struct command *command;
 	const char *name = argc > 1 ? argv[1] : "";
 
-	process_argv = argv;
-	open_streams();
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		name = "help";
 	if (strcmp(name, "--version") == 0)
@@ -189,4 +199,11 @@ int main(int argc, char **argv)
 	if (argc == 3 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
 		return help_of(command);
 	return command->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	process_argv = argv;
+	open_streams();
+	return printed(obey(argc, argv));
 }

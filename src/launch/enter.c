@@ -390,6 +390,9 @@ int enter_run(int connection_fd, const struct enter_request *request, struct rep
 	sigset_t set;
 	sigset_t saved;
 
+	int status = launch_check_files(err);
+	if (status < 0)
+		return status;
 	signals_passed(&set);
 	(void)sigprocmask(SIG_BLOCK, &set, &saved);
 	_own_(closep) int signal_fd = SYS_RESULT(signalfd(-1, &set, SFD_CLOEXEC));
@@ -404,7 +407,7 @@ int enter_run(int connection_fd, const struct enter_request *request, struct rep
 	terminal_restore(&e.terminal);
 	(void)sigprocmask(SIG_SETMASK, &saved, NULL);
 	e.report.wall_ms = sys_now_ms() - e.start_ms;
-	int status = result(&e);
+	status = result(&e);
 	e.report.exit_status = status;
 	*ret_report = e.report;
 	return status;

@@ -171,9 +171,8 @@ static void set_cwd(const struct launch *launch)
 	if (r < 0 && launch->cwd_explicit) {
 		struct cloche_err err = {0};
 
-		(void)err_set(&err, r,
-			      "cannot start in '%s': %s in the box; show it, by --copy for one",
-			      launch->cwd, errno_text(r));
+		(void)err_set(&err, r, "cannot start in '%s': %s in the box%s", launch->cwd,
+			      errno_text(r), r == -ENOENT ? "; show it, by --copy for one" : "");
 		fail_to_launcher(launch, &err);
 	}
 	if (r < 0 && launch->cwd_fallback != NULL)
@@ -197,8 +196,9 @@ static void wait_word(const uint32_t *word)
 		(void)sys_futex_wait(word, 0, -1);
 }
 
-static void install(const struct launch *launch, uint32_t *listener, int32_t *error,
-		    const uint32_t *go)
+/* Waits for go; a negative errno: there is no filter. Who waits for that tells the caller. */
+static int install(const struct launch *launch, uint32_t *listener, int32_t *error,
+		   const uint32_t *go)
 {
 	bool killable;
 	int fd = filter_install(&launch->filter, &killable);
@@ -207,8 +207,9 @@ static void install(const struct launch *launch, uint32_t *listener, int32_t *er
 	__atomic_store_n(listener, fd < 0 ? HANDSHAKE_FAILED : (uint32_t)fd + 1, __ATOMIC_RELEASE);
 	sys_futex_wake(listener);
 	if (fd < 0)
-		_exit(EXIT_OURS); /* Who waits for it tells the caller. */
+		return fd;
 	wait_word(go);
+	return 0;
 }
 
 static const char *variable(char *const *environment, const char *name)
@@ -286,8 +287,14 @@ _Noreturn void guest_process(struct launch *launch, const struct init_options *o
 	r = sys_send_fd(options->setup_fd, "", 1, -1);
 	if (r < 0)
 		_exit(EXIT_OURS); /* The monitor is gone, and so are we. */
-	install(launch, &launch->handshake->listener, &launch->handshake->error,
-		&launch->handshake->go);
+	r = install(launch, &launch->handshake->listener, &launch->handshake->error,
+		    &launch->handshake->go);
+	if (r < 0) {
+		/* The monitor says so and ends the box. Were this the guest's end, the launcher
+		 * could hear of that first, and nobody why. */
+		wait_word(&launch->handshake->go);
+		_exit(EXIT_OURS);
+	}
 	int error = -run(launch->options->argv, launch->environment);
 	(void)sys_write_all(exec_fd, &error, sizeof(error)); /* Init reads it. */
 	_exit(error == ENOENT ? EXIT_NO_FILE : EXIT_NOT_EXEC);
@@ -356,7 +363,8 @@ _Noreturn void guest_enter(struct launch *launch, const struct enter_options *op
 		_exit(EXIT_OURS); /* The monitor is gone, and so are we. */
 	signals_ignore(options->ignored);
 	reset_signals();
-	install(launch, &page->listener, &page->error, &page->go);
+	if (install(launch, &page->listener, &page->error, &page->go) < 0)
+		_exit(EXIT_OURS);
 	page->exec_error = -run(launch->options->argv, launch->environment);
 	_exit(page->exec_error == ENOENT ? EXIT_NO_FILE : EXIT_NOT_EXEC);
 }

@@ -30,7 +30,7 @@ extern char **environ;
 
 static int prepare_identity(struct launch *launch, struct cloche_err *err)
 {
-	int r = identity_resolve(&launch->identity, launch->policy->user, err);
+	int r = identity_of_policy(&launch->identity, launch->policy, err);
 
 	if (r < 0 || !launch->identity.rooted)
 		return r;
@@ -336,9 +336,9 @@ static int start(struct launch *launch, int *ret_monitor_fd, struct cloche_err *
 	if (pid < 0)
 		return err_set(
 			err, pid, "cannot make the box's namespaces: %s%s", errno_text(pid),
-			pid == -EPERM || pid == -EACCES
-				? " (does this host let ordinary users make user namespaces? see "
-				  "cloche doctor)"
+			pid == -EPERM || pid == -EACCES ? " (does this host let ordinary users "
+							  "make user namespaces, and is "
+							  "this no chroot? see cloche doctor)"
 			: pid == -ENOSYS ? " (inside another box or container that forbids it? "
 					   "see cloche doctor)"
 					 : "");
@@ -414,6 +414,9 @@ static void close_others(const struct launch_options *options)
 	sys_close_others(kept, count);
 }
 
+/* Two dozen are needed at once, and poll takes no more entries than files may be open. */
+#define FILES_MIN 32
+
 /* More than this, and the box's log has only how it ended. */
 #define LOG_REPORT_MAX ((size_t)256 << 10)
 
@@ -443,6 +446,17 @@ void launch_log_end(const struct launch *launch, const char *event, const struct
 	box_log_object(&launch->box, event, object);
 }
 
+int launch_check_files(struct cloche_err *err)
+{
+	uint64_t files = sys_getrlimit_soft(RLIMIT_NOFILE);
+
+	return files >= FILES_MIN
+		       ? 0
+		       : err_set(err, -EMFILE,
+				 "only %llu files may be open here, cloche needs %d: ulimit -n %d",
+				 (unsigned long long)files, FILES_MIN, FILES_MIN);
+}
+
 int launch_run(const struct launch_options *options, struct cloche_err *err)
 {
 	struct launch *launch = calloc(1, sizeof(*launch));
@@ -466,7 +480,9 @@ int launch_run(const struct launch_options *options, struct cloche_err *err)
 	(void)umask(launch->umask);
 	streams_init(&launch->streams);
 	close_others(options);
-	int status = prepare(launch, err);
+	int status = launch_check_files(err);
+	if (status == 0)
+		status = prepare(launch, err);
 	if (status == 0 && launch->box.fd >= 0)
 		status = presets_note(&launch->box, launch->storage_fd, options->presets,
 				      options->preset_count, err);

@@ -161,6 +161,8 @@ void launch_open_pipe(int fd);
 bool launch_has_registry(const struct launch *launch);
 
 /* Lines of the box's log: a program begins, and how it ended. */
+/* An error where so few files may be open that a run would fail somewhere on its way. */
+int launch_check_files(struct cloche_err *err);
 void launch_log_start(const struct launch *launch, const char *event);
 void launch_log_end(const struct launch *launch, const char *event, const struct report *report);
 

@@ -3,6 +3,7 @@
 
 #include "base/own.h"
 #include "box/store.h"
+#include "launch/program.h"
 #include "launch/running.h"
 #include "launch/signals.h"
 #include "launch/terminal.h"
@@ -527,15 +528,7 @@ static int result(struct loop *loop)
 	}
 	if (loop->exec_error != 0) {
 		report->end = END_NOT_STARTED;
-		(void)err_set(loop->err, -loop->exec_error, "%s: %s%s",
-			      loop->launch->options->argv[0], errno_text(loop->exec_error),
-			      loop->exec_error == ENOENT &&
-					      !policy_shows_files(loop->launch->policy)
-				      ? " (the policy shows no files: does it want 'extends "
-					"\"default\"'?)"
-				      : "");
-		return loop->exec_error == ENOENT || loop->exec_error == ENOTDIR ? EXIT_NO_FILE
-										 : EXIT_NOT_EXEC;
+		return program_not_executed(loop->launch, loop->exec_error, loop->err);
 	}
 	if (!loop->exited) {
 		report->end = END_KILLED;

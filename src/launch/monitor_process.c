@@ -327,7 +327,8 @@ static void fail_to_watch(const struct launch *launch, int init_fd, int code)
 		      code == -EBUSY
 			      ? "; another program watches this process already (a container "
 				"engine or sandbox around cloche), and the kernel lets only one"
-			      : "");
+		      : code == -EPERM ? "; is cloche itself traced (strace -f, a debugger)?"
+				       : "");
 	fail_to_launcher(launch, &err);
 }
 
@@ -355,8 +356,9 @@ static _Noreturn void serve(struct launch *launch, struct start *start)
 	if (monitor.listener_fd < 0)
 		fail_to_watch(launch, start->init_fd, monitor.listener_fd);
 	(void)close(guest_fd);
-	if (plan_uses(&launch->plan, ROUTE_STOP) && stop_attach(&monitor, guest_pid) < 0)
-		_exit(EXIT_OURS);
+	int r = plan_uses(&launch->plan, ROUTE_STOP) ? stop_attach(&monitor, guest_pid) : 0;
+	if (r < 0)
+		fail_to_watch(launch, start->init_fd, r);
 	if (launch->options->owner != NULL) {
 		const struct message message = {.kind = MESSAGE_STARTED};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/own.h"
+#include "launch/program.h"
 #include "lib/lib.h"
 #include "policy/model.h"
 
@@ -181,30 +182,12 @@ int cloche_policy_set(struct cloche_policy *policy, const char *name, const char
 	return lib_result(r, err);
 }
 
-/* Where the program is on the host, as the guest will look for it; NULL: nowhere. Heap. */
-static char *find_program(const char *name)
-{
-	const char *path = getenv("PATH");
-
-	if (strchr(name, '/') != NULL)
-		return realpath(name, NULL);
-	while (path != NULL && *path != '\0') {
-		size_t length = strcspn(path, ":");
-		char file[PATH_MAX];
-
-		if (snprintf(file, sizeof(file), "%.*s/%s", (int)length, path, name) < PATH_MAX &&
-		    access(file, X_OK) == 0)
-			return realpath(file, NULL);
-		path += length + (path[length] == ':');
-	}
-	return NULL;
-}
-
 /* The one file, where it is a program that this process might run and no rule says otherwise. */
 static int show(struct policy *policy, const char *name, const struct policy_context *context,
 		struct cloche_err *err)
 {
-	_own_(freep) char *file = find_program(name);
+	_own_(freep) char *found = program_find(name);
+	_own_(freep) char *file = found != NULL ? realpath(found, NULL) : NULL;
 	struct stat st;
 
 	if (file == NULL || stat(file, &st) < 0 || !S_ISREG(st.st_mode) || access(file, X_OK) < 0)

@@ -68,6 +68,7 @@ struct policy *policy_free(struct policy *policy)
 	free(policy->cwd);
 	free(policy->hostname);
 	free(policy->user);
+	free(policy->user_origin);
 	windows_policy_done(&policy->windows);
 	free(policy);
 	return NULL;

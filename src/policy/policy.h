@@ -76,10 +76,11 @@ struct policy {
 	struct script *script;	 /* owned: these functions, see script.h; NULL: there are none */
 	struct limits limits;
 	enum net_mode net;
-	char *net_origin; /* owned; NULL when nobody said */
-	char *cwd;	  /* owned; NULL: where the caller is, if the guest can see it, else / */
-	char *hostname;	  /* owned; NULL: "box" */
-	char *user;	  /* owned; name or number; NULL: the caller's own */
+	char *net_origin;  /* owned; NULL when nobody said */
+	char *cwd;	   /* owned; NULL: where the caller is, if the guest can see it, else / */
+	char *hostname;	   /* owned; NULL: "box" */
+	char *user;	   /* owned; name or number; NULL: the caller's own */
+	char *user_origin; /* owned; NULL when nobody said */
 	struct windows_policy windows;
 	uint32_t presets; /* a bit for each preset that was added; `extends` adds none twice */
 	struct policy_source *sources; /* owned; the files that were added, for the same reason */

@@ -196,6 +196,8 @@ static int set_user(const struct assignment *a, struct cloche_err *err)
 		return -ENOMEM;
 	free(policy->user);
 	policy->user = copy;
+	free(policy->user_origin);
+	policy->user_origin = strdup(a->origin); /* Without it a message is poorer, no more. */
 	return 0;
 }
 

@@ -355,6 +355,14 @@ static inline uint64_t sys_getrlimit_hard(int resource)
 	return limit.rlim_max;
 }
 
+/* 0 where it cannot be read. */
+static inline uint64_t sys_getrlimit_soft(int resource)
+{
+	struct rlimit64 limit = {0};
+
+	return prlimit64(0, (__rlimit_resource_t)resource, NULL, &limit) < 0 ? 0 : limit.rlim_cur;
+}
+
 /* Root, and not just of a user namespace (a rootless container, unshare -r): there it has the
  * powers of an ordinary user. */
 bool sys_is_host_root(void);

@@ -139,6 +139,12 @@ static int stage_lower(const struct builder *b, const struct piece *piece, size_
 		int r = fd < 0 ? fd : sys_fchdir(fd);
 
 		(void)snprintf(ret_path, size, ".");
+		if (r == -EACCES)
+			return err_set(b->err, r,
+				       "cannot enter '%s': %s; a copy can be made only of what "
+				       "you may read (--hide or --read it, or change to another "
+				       "directory)",
+				       piece->host, errno_text(r));
 		return r < 0 ? builder_fail(b, r, "enter", piece->host) : 0;
 	}
 	(void)snprintf(name, sizeof(name), "l/%zu", index);

@@ -61,7 +61,13 @@ static int add_node(int dev_fd, const char *name, unsigned minor,
 	_own_(closep) int tree_fd = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE);
 	if (tree_fd < 0)
 		return tree_fd;
-	int r = sys_mknodat(dev_fd, name, S_IFREG | 0666, 0);
+	/* Something else under that name would be the host's, and written to. */
+	struct stat st;
+	int r = sys_fstat(tree_fd, &st);
+	if (r == 0 && (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(major, minor)))
+		r = -ENODEV;
+	if (r == 0)
+		r = sys_mknodat(dev_fd, name, S_IFREG | 0666, 0);
 	return r < 0 ? r : attach_at(dev_fd, name, tree_fd);
 }
 
@@ -177,6 +183,11 @@ int device_mount(int root_fd, const struct device_options *options, int *ret_mas
 			err, r,
 			"cannot make the box's /dev: root may not make devices here (a container "
 			"without the capability to? run cloche outside, or as an ordinary user)");
+	if ((r == -ENOENT || r == -ENODEV) && !options->rooted)
+		return err_set(err, r,
+			       "cannot make the box's /dev: %s; the host's must have the devices "
+			       "null, zero, full, random, urandom and tty",
+			       errno_text(r));
 	return r < 0 ? err_set(err, r, "cannot make the box's /dev: %s", errno_text(r)) : 0;
 }
 

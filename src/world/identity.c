@@ -20,8 +20,9 @@
 
 #define DATABASE_SIZE_MAX (1U << 20)
 
-#define RUN_DIR	 "/run/cloche/ids"
-#define KEPT_DIR "/var/lib/cloche/ids"
+#define RUN_DIR	  "/run/cloche/ids"
+#define KEPT_DIR  "/var/lib/cloche/ids"
+#define IDS_ERROR "cannot note which ids are taken in %s: %s; root's boxes need that"
 
 static void set_text(char *to, size_t size, const char *text)
 {
@@ -146,6 +147,15 @@ int identity_resolve(struct identity *identity, const char *user, struct cloche_
 	return r;
 }
 
+int identity_of_policy(struct identity *identity, const struct policy *policy,
+		       struct cloche_err *err)
+{
+	int r = identity_resolve(identity, policy->user, err);
+
+	return r < 0 && policy->user_origin != NULL ? err_wrap(err, r, "%s", policy->user_origin)
+						    : r;
+}
+
 bool identity_is_box_uid(uid_t uid)
 {
 	return uid >= RANGE_FIRST && uid < KEPT_RANGE_FIRST + KEPT_RANGE_COUNT * ID_RANGE;
@@ -157,7 +167,7 @@ int identity_take_range(struct identity *identity, struct cloche_err *err)
 	_own_(closep) int dir_fd = r < 0 ? r : sys_openat(AT_FDCWD, RUN_DIR, O_PATH | O_DIRECTORY);
 
 	if (dir_fd < 0)
-		return err_set(err, dir_fd, "%s: %s", RUN_DIR, errno_text(dir_fd));
+		return err_set(err, dir_fd, IDS_ERROR, RUN_DIR, errno_text(dir_fd));
 	for (uint32_t i = 0; i < RANGE_COUNT; i++) {
 		/* Boxes that start together should not all try the same ones in turn. */
 		uint32_t slot = (i + (uint32_t)getpid() % 64) % RANGE_COUNT;
@@ -166,7 +176,7 @@ int identity_take_range(struct identity *identity, struct cloche_err *err)
 		(void)snprintf(name, sizeof(name), "%u", slot);
 		_own_(closep) int fd = sys_create(dir_fd, name, O_RDWR | O_NOFOLLOW, 0600);
 		if (fd < 0)
-			return err_set(err, fd, "%s/%s: %s", RUN_DIR, name, errno_text(fd));
+			return err_set(err, fd, IDS_ERROR, RUN_DIR, errno_text(fd));
 		if (sys_flock(fd, LOCK_EX | LOCK_NB) < 0)
 			continue;
 		identity->id_base = RANGE_FIRST + slot * ID_RANGE;
@@ -183,7 +193,7 @@ static int choose_kept_range(uint32_t *ret_base, struct cloche_err *err)
 	_own_(closep) int dir_fd = r < 0 ? r : sys_openat(AT_FDCWD, KEPT_DIR, O_PATH | O_DIRECTORY);
 
 	if (dir_fd < 0)
-		return err_set(err, dir_fd, "%s: %s", KEPT_DIR, errno_text(dir_fd));
+		return err_set(err, dir_fd, IDS_ERROR, KEPT_DIR, errno_text(dir_fd));
 	for (uint32_t slot = 0; slot < KEPT_RANGE_COUNT; slot++) {
 		char name[16];
 
@@ -192,7 +202,7 @@ static int choose_kept_range(uint32_t *ret_base, struct cloche_err *err)
 		if (fd == -EEXIST)
 			continue;
 		if (fd < 0)
-			return err_set(err, fd, "%s/%s: %s", KEPT_DIR, name, errno_text(fd));
+			return err_set(err, fd, IDS_ERROR, KEPT_DIR, errno_text(fd));
 		*ret_base = KEPT_RANGE_FIRST + slot * ID_RANGE;
 		return 0;
 	}
@@ -281,7 +291,9 @@ int identity_make_userns(struct identity *identity, struct cloche_err *err)
 			err, fd,
 			"cannot map the box's ids: root has not all its capabilities here; run "
 			"cloche where it has, or as an ordinary user");
-	return fd < 0 ? err_set(err, fd, "cannot map the box's ids: %s", errno_text(fd)) : fd;
+	return fd < 0 ? err_set(err, fd, "cannot map the box's ids: %s%s", errno_text(fd),
+				fd == -ENOENT ? " (is /proc mounted?)" : "")
+		      : fd;
 }
 
 int identity_map_self(const struct identity *identity, struct cloche_err *err)
@@ -304,7 +316,9 @@ int identity_map_self(const struct identity *identity, struct cloche_err *err)
 			err, r,
 			"this host does not let an ordinary user map ids (on Ubuntu: sysctl "
 			"kernel.apparmor_restrict_unprivileged_userns=0; see cloche doctor)");
-	return r < 0 ? err_set(err, r, "cannot map the box's ids: %s", errno_text(r)) : 0;
+	return r < 0 ? err_set(err, r, "cannot map the box's ids: %s%s", errno_text(r),
+			       r == -ENOENT ? " (is /proc mounted?)" : "")
+		     : 0;
 }
 
 void identity_share_counts(int proc_fd)

@@ -9,6 +9,7 @@
 #define CLOCHE_WORLD_IDENTITY_H
 
 #include "base/err.h"
+#include "policy/policy.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -36,6 +37,10 @@ struct identity {
 
 /* `user` NULL: the caller's own name and uid. Does not choose the range. */
 int identity_resolve(struct identity *identity, const char *user, struct cloche_err *err);
+
+/* The same for the user that a policy wants; an error says where it was said. */
+int identity_of_policy(struct identity *identity, const struct policy *policy,
+		       struct cloche_err *err);
 
 /* Can it be the outside uid of somebody in a box of host root's? */
 bool identity_is_box_uid(uid_t uid);

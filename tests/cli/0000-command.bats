@@ -48,6 +48,16 @@ load ../helpers
 	prints "$plain"
 }
 
+@test "what cannot be printed is no success" {
+	local words
+	for words in version help "help run" "run --help" doctor "doctor --json"; do
+		# shellcheck disable=SC2086 # words
+		run sh -c '"$0" "$@" 2>&1 >/dev/full' "$CLOCHE" $words
+		fails_with 125
+		prints "cloche: cannot write to standard output"
+	done
+}
+
 @test "an unknown command is told in one line, with what was meant" {
 	cloche rum -- true
 	fails_with 125

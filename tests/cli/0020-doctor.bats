@@ -49,7 +49,23 @@ assert all("remedy" in check for check in found["checks"] if not check["found"])
 	[ "$status" = 1 ] || tell "wanted 1"
 	[[ $output =~ NO\ +user\ namespaces ]] || tell "wanted NO"
 	says "remedy: sysctl user.max_user_namespaces"
+	# What only fails with them has no remedy of its own.
+	[[ $output =~ NO\ +overlayfs\ +needs\ user\ namespaces ]] || tell "wanted the cause"
+	says_not "modprobe overlay"
+	says_not "docker"
 	says "boxes do not run here"
+}
+
+@test "doctor says so where no /proc is mounted" {
+	need_root
+	run unshare --mount sh -c 'umount --lazy /proc && exec "$1" doctor' - "$CLOCHE"
+	[ "$status" = 1 ] || tell "wanted 1"
+	[[ $output =~ NO\ +the\ host\'s\ /proc ]] || tell "wanted NO"
+	says "remedy: mount -t proc proc /proc"
+	[[ $output =~ NO\ +user\ namespaces\ +needs\ the\ host\'s\ /proc ]] || tell "wanted the cause"
+	run unshare --mount sh -c 'umount --lazy /proc && exec "$1" run -- true' - "$CLOCHE"
+	fails_with 125
+	says "is /proc mounted?"
 }
 
 @test "doctor wants no arguments" {

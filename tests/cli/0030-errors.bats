@@ -27,6 +27,57 @@ nothing_left() {
 	one_line 127 "no-such-program"
 }
 
+@test "a program that the host has and the box does not show" {
+	printf '#!/bin/sh\necho ran\n' >../tool
+	chmod 755 ../tool
+	ln -s tool ../cloche-link
+	box -- "$SCRATCH/cloche-link"
+	one_line 127 "in the box (the host has $SCRATCH/cloche-link; --read $SCRATCH shows it)"
+	PATH=$PATH:$SCRATCH box -- cloche-link
+	one_line 127 "in the box (the host has $SCRATCH/cloche-link; --read $SCRATCH shows it)"
+	box -- ../work/../cloche-link
+	one_line 127 "the host has $SCRATCH/cloche-link"
+	box --read "$SCRATCH" -- "$SCRATCH/cloche-link"
+	succeeds
+	prints "ran"
+}
+
+@test "a script whose interpreter is not there" {
+	printf '#! /no/such/interpreter -x\n' >script
+	printf '#!%s\n' "$SCRATCH/tool" >other
+	printf '#!/bin/sh\n' >../tool
+	chmod 755 script other ../tool
+	box -- ./script
+	one_line 127 "names an interpreter that is not there: '/no/such/interpreter'"
+	box -- ./other
+	one_line 127 "it needs its interpreter $SCRATCH/tool; --read $SCRATCH shows it"
+}
+
+@test "a program without a name" {
+	box -- ''
+	one_line 127 "the program has no name"
+}
+
+@test "a directory that the caller may not read" {
+	need_user
+	[ ! -r /root ] || skip "everybody may read /root"
+	box --copy /root -- true
+	one_line 125 "/root': Permission denied; a copy can be made only of what you may read"
+	box --read /root -- ls /root
+	fails_with 2
+}
+
+@test "a user that is not there" {
+	box --user nosuch -- true
+	one_line 125 "--user: user 'nosuch': no such user"
+	printf 'extends "default"\nuser "nosuch"\n' >p.lua
+	box -p ./p.lua -- true
+	one_line 125 "./p.lua:2: user 'nosuch': no such user"
+	cloche explain -p ./p.lua
+	fails_with 125
+	complains "./p.lua:2: user 'nosuch'"
+}
+
 @test "a program that may not be run" {
 	echo text >plain
 	box -- ./plain
@@ -45,13 +96,6 @@ nothing_left() {
 @test "an empty program name" {
 	box -- ''
 	fails_with 127
-}
-
-@test "a script whose interpreter is not there" {
-	printf '#!/no/such/interpreter\n' >script
-	chmod +x script
-	box -- ./script
-	one_line 127 "./script"
 }
 
 @test "limits that are no numbers" {
@@ -119,6 +163,9 @@ nothing_left() {
 	box --cwd /no/such/directory -- true
 	one_line 125 "cannot start in '/no/such/directory'"
 	complains "in the box; show it"
+	box --cwd /etc/passwd -- true
+	one_line 125 "cannot start in '/etc/passwd': Not a directory"
+	[[ $stderr != *--copy* ]] || tell "showing it would not help"
 }
 
 @test "a policy file that shows nothing" {
@@ -191,6 +238,68 @@ nothing_left() {
 	[ "$status" != 77 ] || skip "the limit cannot be lowered here"
 	one_line 125 "user namespaces"
 	complains "cloche doctor"
+}
+
+# Runs a command in a process that somebody watches already: the listener stays open in this one.
+watched() {
+	python3 - "$@" <<-'EOF'
+		import ctypes, os, struct, subprocess, sys
+		libc = ctypes.CDLL(None, use_errno=True)
+		allow = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0x7fff0000))
+		program = struct.pack("HxxxxxxQ", 1, ctypes.addressof(allow))
+		libc.prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+		if libc.syscall(317, 1, 8, program) < 0:  # seccomp: a filter with NEW_LISTENER
+		    sys.exit(77)
+		for _ in range(40):
+		    run = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+		    if run.returncode != 125 or "another program watches" not in run.stderr:
+		        sys.exit(f"status {run.returncode}, said: {run.stderr}")
+	EOF
+}
+
+@test "where another program watches it is said, each time" {
+	run watched "$CLOCHE" run -- true
+	[ "$status" != 77 ] || skip "a listener cannot be had here"
+	succeeds
+	nothing_left
+}
+
+@test "where a debugger traces all of cloche and its calls are to be stopped" {
+	need_command strace
+	run --separate-stderr strace -f -o /dev/null "$CLOCHE" run -- echo ran
+	prints ran
+	run --separate-stderr strace -f -o /dev/null "$CLOCHE" run --route stop -- echo ran
+	one_line 125 "cannot watch the guest: Operation not permitted; is cloche itself traced"
+}
+
+@test "too few files that may be open" {
+	local count
+	for count in 3 6 10 16 31; do
+		run --separate-stderr timeout 20 bash -c "ulimit -n $count; exec \"\$0\" run -- true" "$CLOCHE"
+		if ((count > 4)); then
+			one_line 125 "only $count files may be open here, cloche needs 32: ulimit -n 32"
+		else
+			one_line 125 "cloche"
+		fi
+	done
+	run --separate-stderr bash -c 'ulimit -n 32; exec "$0" run -b few -- sh -c "ulimit -n"' "$CLOCHE"
+	succeeds
+	prints "32"
+}
+
+@test "a host whose /dev is not what it should be" {
+	need_user
+	run --separate-stderr unshare --user --map-current-user --keep-caps --mount sh -c '
+		mount -t tmpfs none /dev || exit 77
+		for name in $2; do : >/dev/$name; done
+		exec "$1" run -- true' - "$CLOCHE" ""
+	[ "$status" != 77 ] || skip "no mounts in a user namespace here"
+	one_line 125 "the host's must have the devices null"
+	# A file under the name of a device is nothing that a guest may write to.
+	run --separate-stderr unshare --user --map-current-user --keep-caps --mount sh -c '
+		mount -t tmpfs none /dev && for name in $2; do : >/dev/$name; done
+		exec "$1" run -- true' - "$CLOCHE" "null zero full random urandom tty"
+	one_line 125 "No such device"
 }
 
 @test "root of a user namespace alone is an ordinary user" {

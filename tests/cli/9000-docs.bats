@@ -119,3 +119,28 @@ runs() { # FILE
 	done
 	[ -z "$found" ] || tell "mark the block 'sh runnable': $found"
 }
+
+# The cloche commands in a manual page's examples, one a line, up to the program that they run.
+examples() { # FILE
+	awk '/^```/ { fenced = !fenced; next } fenced' "$1" | grep -o '\(^\|&& \)cloche [a-z].*' |
+		sed 's/^&& //; s/ -- .*//; s/ #.*//'
+}
+
+@test "manual pages: commands and options of the examples exist" {
+	local page line help words word count=0
+	documents
+	for page in "$DOCUMENTS"/man/*.scd; do
+		while read -ra words; do
+			help=$("$CLOCHE" help "${words[1]}") || tell "${page##*/}: ${words[*]}"
+			if [[ $help == *PART* ]]; then
+				help=$("$CLOCHE" help "${words[1]}" "${words[2]}") || tell "${page##*/}: ${words[*]}"
+			fi
+			for word in "${words[@]:2}"; do
+				[[ $word != -?* ]] || grep -qwe "${word%%=*}" <<<"$help" ||
+					tell "${page##*/}: no '$word': ${words[*]}"
+			done
+			count=$((count + 1))
+		done < <(examples "$page")
+	done
+	((count > 30)) || tell "only $count examples found"
+}
