@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <sys/stat.h>
 
 const struct command *const commands[] = {
 	&cmd_run,     &cmd_exec,   &cmd_try,	&cmd_diff,    &cmd_commit, &cmd_box,   &cmd_ps,
@@ -201,9 +202,16 @@ static int obey(int argc, char **argv)
 	return command->run(argc - 1, argv + 1);
 }
 
+/* What it makes it must be able to use itself. */
+static void keep_own_bits(void)
+{
+	(void)umask(umask(0) & ~(mode_t)0700);
+}
+
 int main(int argc, char **argv)
 {
 	process_argv = argv;
 	open_streams();
+	keep_own_bits();
 	return printed(obey(argc, argv));
 }

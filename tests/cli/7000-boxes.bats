@@ -17,6 +17,12 @@ teardown() {
 	scratch_done
 }
 
+@test "a umask that takes the owner's rights leaves cloche its own" {
+	(umask 0777 && "$CLOCHE" run -b "$BOX" -- true)
+	cloche run -b "$BOX" -- true
+	succeeds
+}
+
 @test "files of a named box are there the next time" {
 	echo old >file
 	box -b "$BOX" -- sh -c 'echo new >file; echo x >/tmp/kept; mkdir ~/folder; rm -f gone'
