@@ -1,9 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 900
+# alone
 #
 # A commit, interfered with at each of its system calls in turn: see faults.py. The same again where
-# the file system cannot exchange two names.
+# the file system cannot exchange two names. Alone, as cli/7318 is: any other command on boxes of the
+# same store goes on with what was cut off.
 
 load ../helpers
 
